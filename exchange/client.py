@@ -11,12 +11,18 @@ from exchange.envelopes import (
     ProviderList,
     ServiceEnvelope,
     ServiceList,
-    SummaryEnvelope,
 )
 from exchange.errors import ExchangeRejected, StatementNotOffered
 from exchange.outcome import Outcome
 from exchange.pool import AdapterPool
-from exchange.reading import entity_tag, read_body, read_listing, read_receipt, read_statement_page
+from exchange.reading import (
+    entity_tag,
+    read_body,
+    read_listing,
+    read_receipt,
+    read_statement_page,
+    read_summary,
+)
 from exchange.retry import Operation, RetryPolicy
 from exchange.text import header_token
 from exchange.types import (
@@ -176,8 +182,7 @@ class ExchangeClient:
     def get_usage_summary(self, user_id: int, *, deadline: float | None = None) -> UsageSummary:
         """One account's totals, in tokens."""
         call = Call("get_usage_summary", Operation.READ, "GET", "/usage/summary", params={"user_id": user_id})
-        read = read_body(SummaryEnvelope)
-        return self._caller.run(call, lambda answer: read(answer).summary, self._seconds(deadline))
+        return self._caller.run(call, read_summary(user_id), self._seconds(deadline))
 
     def iter_statement(
         self, user_id: int, after_id: int = 0, limit: int = 500, *, deadline: float | None = None

@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from exchange.envelopes import ReceiptEnvelope, StatementPage, read_document
+from exchange.envelopes import ReceiptEnvelope, StatementPage, SummaryEnvelope, read_document
 from exchange.text import header_token
 from exchange.transport import Answer
-from exchange.types import Listing, UsageReceipt
+from exchange.types import Listing, UsageReceipt, UsageSummary
 from exchange.wire_json import WireError
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -34,6 +34,18 @@ def read_listing(
         if answer.status == 304:
             return Listing((), tag or asked, not_modified=True)
         return Listing(tuple(items(read_body(model)(answer))), tag)
+
+    return read
+
+
+def read_summary(user_id: int) -> Callable[[Answer], UsageSummary]:
+    """A reader of the totals of that account: another's must never be taken for them."""
+
+    def read(answer: Answer) -> UsageSummary:
+        summary = read_document(answer.body or b"", SummaryEnvelope).summary
+        if summary.user_id != user_id:
+            raise WireError(f"these are the totals of user {summary.user_id}, not {user_id}")
+        return summary
 
     return read
 
