@@ -1,0 +1,103 @@
+"""People, registrations and sign-in attempts for the operator; codes, session keys and their hashes never."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts import sessions
+from accounts.models import Exchange, ExchangeAccount, SignInAttempt, User
+
+if TYPE_CHECKING:  # Django's own class cannot be subscripted as the program runs
+    AnyModelAdmin = admin.ModelAdmin[Any]
+    PersonAdmin = admin.ModelAdmin[User]
+else:
+    AnyModelAdmin = PersonAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(AnyModelAdmin):
+    """For what only the program writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(PersonAdmin):
+    """Add who may sign in while sign-up is closed; make inactive who may no longer."""
+
+    list_display = ["email", "display_name", "is_active", "is_staff", "joined_at", "last_login"]
+    list_filter = ["is_active", "is_staff"]
+    search_fields = ["email", "display_name"]
+    ordering = ["email"]
+    fields = [
+        "email",
+        "display_name",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "groups",
+        "joined_at",
+        "last_login",
+    ]
+    readonly_fields = ["joined_at", "last_login"]
+    filter_horizontal = ["groups"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        """The address is the identity: fixed once given. Only a superuser hands out rights."""
+        fixed = ["email"] if obj else []
+        rights = [] if request.user.is_superuser else ["is_staff", "is_superuser", "groups"]
+        return [*self.readonly_fields, *fixed, *rights]
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False  # a person's book stays; who leaves is made inactive
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody with fewer rights can shut a superuser out."""
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            sessions.end_all(obj)
+
+
+@admin.register(Exchange)
+class ExchangeAdmin(ReadOnlyAdmin):
+    list_display = ["base_url", "reached_at", "failed_at", "idempotency_proved_at", "first_used_at"]
+    search_fields = ["base_url"]
+
+
+@admin.register(ExchangeAccount)
+class ExchangeAccountAdmin(ReadOnlyAdmin):
+    list_display = ["user", "exchange", "exchange_user_id", "provider_id", "provider_name", "registered_at"]
+    list_select_related = ["user", "exchange"]
+    list_filter = ["exchange"]
+    search_fields = ["user__email", "provider_name"]
+
+
+@admin.register(SignInAttempt)
+class SignInAttemptAdmin(ReadOnlyAdmin):
+    list_display = ["at", "email", "network", "known_browser", "outcome"]
+    list_filter = ["outcome"]
+    search_fields = ["email", "network"]
+    show_full_result_count = False
+    fields = ["at", "email", "network", "known_browser", "outcome"]
+
+    @admin.display(boolean=True, description=_("known browser"))
+    def known_browser(self, attempt: Any) -> bool:
+        """Whether, not which: the identifier stays in the browser's cookie."""
+        return bool(attempt.browser)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+
+
+def normalise_email(email: str) -> str:
+    """The one form in which an address is stored and compared: lower case, no space around it."""
+    return email.strip().lower()
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, **fields: Any) -> User:
+        """Add a person. Who exists already raises IntegrityError."""
+        return self.create(email=normalise_email(email), **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=normalise_email(username or ""))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, known by an email address. No password: signing in takes a code sent to that address."""
+
+    password = None  # type: ignore[assignment]  # removes the column of the base class
+
+    email = models.EmailField(_("email"), unique=True)
+    display_name = models.CharField(_("display name"), max_length=120, blank=True, default="")
+    is_staff = models.BooleanField(_("operator"), default=False, help_text=_("May open the admin."))
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Who is not active cannot sign in, and is signed out at once.")
+    )
+    joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+    # moved to sign the person out everywhere: part of what every session must match
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")),
+                name="accounts_user_email_lower_case",
+                violation_error_message=_("The address must be in lower case."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        self.email = normalise_email(self.email)
+
+    def has_usable_password(self) -> bool:
+        return False
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        value = f"{self.pk}:{self.session_epoch}"
+        return salted_hmac("accounts.User.session", value, secret=secret, algorithm="sha256").hexdigest()

@@ -1,0 +1,128 @@
+"""A person's sessions: begun at sign-in, noted while used, listed, and ended one by one or all."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth import login, logout
+from django.db.models import F
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from accounts.models import Session, User
+from accounts.session_store import FACTS
+
+BACKEND = "accounts.backends.EmailCodeBackend"
+NOTE_EVERY = timedelta(minutes=5)
+BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionInfo:
+    """One line of the list of sessions; ``pk`` is its public id."""
+
+    pk: uuid.UUID
+    label: str
+    network: str
+    started_at: datetime | None
+    seen_at: datetime | None
+    is_current: bool
+
+
+def begin(request: HttpRequest, user: User) -> None:
+    """Sign this browser in: the session's key rotates, so that a key planted before is worth nothing."""
+    now = timezone.now()
+    Session.objects.filter(expire_date__lt=now).delete()
+    request.session.flush()
+    login(request, user, backend=BACKEND)
+    request.session[FACTS] = {
+        "public_id": str(uuid.uuid4()),
+        "label": browser_label(request),
+        "network": request.META.get("REMOTE_ADDR", "")[:64],
+        "started_at": now.isoformat(),
+        "seen_at": now.isoformat(),
+    }
+
+
+def end(request: HttpRequest) -> None:
+    """Sign this browser out."""
+    logout(request)
+
+
+def note_use(request: HttpRequest) -> None:
+    """Remember that this session is in use; written at most every five minutes."""
+    facts = request.session.get(FACTS)
+    if facts and timezone.now() - datetime.fromisoformat(facts["seen_at"]) > NOTE_EVERY:
+        network = request.META.get("REMOTE_ADDR", "")[:64]
+        request.session[FACTS] = {**facts, "seen_at": timezone.now().isoformat(), "network": network}
+
+
+def list_sessions(user: User, current_key: str | None) -> list[SessionInfo]:
+    """This person's sessions that are still valid: the current one first, then the last used first."""
+    rows = Session.objects.filter(user=user, public_id__isnull=False, expire_date__gt=timezone.now())
+    infos = [
+        SessionInfo(
+            pk=row.public_id,
+            label=row.label,
+            network=row.network,
+            started_at=row.started_at,
+            seen_at=row.seen_at,
+            is_current=row.session_key == current_key,
+        )
+        for row in rows.order_by("-seen_at")
+        if row.public_id is not None
+    ]
+    return sorted(infos, key=lambda info: not info.is_current)
+
+
+def end_one(user: User, public_id: uuid.UUID) -> Session:
+    """End one of this person's sessions and give back what it was. Raises Http404 for anybody else's."""
+    session = get_object_or_404(Session, user=user, public_id=public_id)
+    # not session.delete(), which takes the key off the object that is given back
+    Session.objects.filter(pk=session.pk).delete()
+    return session
+
+
+def end_others(user: User, current_key: str | None) -> int:
+    """End all of this person's sessions but the current one; returns how many there were."""
+    others = Session.objects.filter(user=user, expire_date__gt=timezone.now())
+    ended, _ = others.exclude(session_key=current_key or "").delete()
+    return ended
+
+
+def end_all(user: User) -> None:
+    """End all of this person's sessions. The epoch outdoes one that is being written at this moment."""
+    User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
+    Session.objects.filter(user=user).delete()
+
+
+def browser_label(request: HttpRequest) -> str:
+    """What a person calls the browser: ``Chrome on Linux``. For recognising it, never for deciding."""
+    agent = request.META.get("HTTP_USER_AGENT", "")
+    browser, system = _first(agent, BROWSERS), _first(agent, SYSTEMS)
+    if browser and system:
+        return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or system or gettext("Unknown browser")
+
+
+def _first(agent: str, known: tuple[tuple[str, str], ...]) -> str:
+    return next((name for mark, name in known if mark in agent), "")

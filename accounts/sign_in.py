@@ -1,0 +1,135 @@
+"""Signing in: a code is asked for, sent by email, and used. One flow, one answer, whoever the address is."""
+
+from __future__ import annotations
+
+from smtplib import SMTPException
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from accounts import known_browsers, limits, login_codes, sessions
+from accounts.models import SignInAttempt, User
+from accounts.models.user import normalise_email
+from accounts.network import network_of
+
+log = structlog.get_logger("gateway.accounts")
+Outcome = SignInAttempt.Outcome
+PENDING = "sign_in"
+"""Where the anonymous session keeps ``{token, email, next}`` between asking for a code and using it."""
+
+
+class MailNotSentError(Exception):
+    """The code could not be mailed, whoever it was for. Trying again later may help."""
+
+
+class NothingPendingError(Exception):
+    """This browser has not asked for a code."""
+
+
+def request_code(request: HttpRequest, email: str, next_url: str = "") -> None:
+    """Send a code to the address and bind it to this browser.
+
+    An address that may not sign in gets a mail that says so: nobody but its owner learns the difference.
+    Raises limits.TooManyCodesError and MailNotSentError, each the same for every address; a code that this
+    browser has from before then still works.
+    """
+    email = normalise_email(email)
+    pending = request.session.get(PENDING) or {}
+    token = pending.get("token") or login_codes.new_browser_token()
+    now = timezone.now()
+    attempt = limits.enter(email, network_of(request), known_browsers.known_browser(request, email), now)
+    welcome = may_sign_in(email)
+    digits = login_codes.DIGITS
+    if not attempt.browser and limits.is_being_guessed(email, now):
+        digits = login_codes.DIGITS_WHILE_GUESSED
+    code = login_codes.new_code(digits)
+    try:
+        _mail("code" if welcome else "no_account", email, code, request)
+    except (SMTPException, OSError) as error:
+        limits.close(attempt, Outcome.MAIL_FAILED)
+        log.error("sign_in_mail_failed", error=type(error).__name__)
+        raise MailNotSentError from error
+    login_codes.keep(email, token, code, now, sent=welcome)
+    request.session[PENDING] = {"token": token, "email": email, "next": next_url}
+    # written for both, so that the time taken tells nothing
+    limits.close(attempt, Outcome.SENT if welcome else Outcome.WITHHELD)
+
+
+def resend_code(request: HttpRequest) -> int:
+    """Send another code to the same address. Returns the seconds to wait instead, when it is too early.
+
+    Raises NothingPendingError, and what request_code raises.
+    """
+    pending = pending_of(request)
+    wait = login_codes.resend_in(pending["token"], timezone.now())
+    if not wait:
+        request_code(request, pending["email"], pending["next"])
+    return wait
+
+
+def use_code(request: HttpRequest, code: str) -> tuple[User, str]:
+    """Sign this browser in with the code. Returns the person, known or new, and the page that was wanted.
+
+    Raises NothingPendingError, login_codes.WrongCodeError or login_codes.SpentCodeError.
+    """
+    pending = pending_of(request)
+    now = timezone.now()
+    browser = known_browsers.known_browser(request, pending["email"])
+    entry = SignInAttempt(at=now, email=pending["email"], network=network_of(request), browser=browser)
+    try:
+        email = login_codes.redeem(pending["token"], code, now)
+        user = _person(email)
+    except login_codes.WrongCodeError:
+        entry.outcome = Outcome.WRONG
+        entry.save()
+        raise
+    sessions.begin(request, user)
+    entry.outcome = Outcome.SIGNED_IN
+    entry.save()
+    log.info("signed_in", user_id=user.pk)
+    return user, pending["next"]
+
+
+def pending_of(request: HttpRequest) -> dict[str, str]:
+    """What this browser has asked for. Raises NothingPendingError."""
+    pending: dict[str, str] | None = request.session.get(PENDING)
+    if not pending:
+        raise NothingPendingError
+    return pending
+
+
+def may_sign_in(email: str) -> bool:
+    """Whether this address is known and active, or ``sign_up`` lets it join."""
+    user = User.objects.filter(email=email).first()
+    if user is not None:
+        return user.is_active
+    sign_up: str = settings.TOKLIGENCE.sign_up
+    return sign_up == "open" or (sign_up.startswith("@") and email.endswith(sign_up))
+
+
+def _person(email: str) -> User:
+    if not may_sign_in(email):  # no longer: made inactive, or sign-up closed, since the code was sent
+        raise login_codes.SpentCodeError
+    user, _created = User.objects.get_or_create(email=email)
+    return user
+
+
+def _mail(kind: str, email: str, code: str, request: HttpRequest) -> None:
+    middle = len(code) // 2
+    context = {
+        "code": f"{code[:middle]} {code[middle:]}",
+        "minutes": int(login_codes.VALID_FOR.total_seconds() // 60),
+        "site_url": request.build_absolute_uri("/"),
+        "asked_from": request.META.get("REMOTE_ADDR", ""),
+        "asked_with": sessions.browser_label(request),
+    }
+    subject = " ".join(render_to_string(f"accounts/email/{kind}_subject.txt", context).split())
+    message = EmailMultiAlternatives(
+        subject, render_to_string(f"accounts/email/{kind}.txt", context), to=[email]
+    )
+    message.attach_alternative(render_to_string(f"accounts/email/{kind}.html", context), "text/html")
+    message.send()

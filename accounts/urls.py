@@ -1,0 +1,18 @@
+from django.urls import path
+
+from accounts.views import settings, sign_in
+
+app_name = "accounts"
+urlpatterns = [
+    path("login/", sign_in.login, name="login"),
+    path("verify/", sign_in.verify, name="verify"),
+    path("verify/resend/", sign_in.resend, name="resend"),
+    path("logout/", sign_in.logout, name="logout"),
+    path("theme/", settings.theme, name="theme"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/profile/", settings.profile, name="profile"),
+    path("settings/provider/", settings.become_provider, name="become_provider"),
+    path("settings/refresh/", settings.refresh, name="refresh"),
+    path("settings/sessions/end-others/", settings.end_other_sessions, name="end_other_sessions"),
+    path("settings/sessions/<uuid:public_id>/end/", settings.end_session, name="end_session"),
+]

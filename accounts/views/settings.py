@@ -1,0 +1,120 @@
+"""The settings page: profile, registration at the Exchange, sessions, appearance."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, resolve_url
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import registration, sessions
+from accounts import theme as themes
+from accounts.failures import explain_with_rules, failure_of
+from accounts.forms import ProfileForm, ProviderForm
+from accounts.profile import rename
+from accounts.web import SignedInRequest, local_path
+from exchange import ExchangeError
+
+
+@require_safe
+def settings(request: SignedInRequest) -> HttpResponse:
+    return _page(request)
+
+
+@require_POST
+def profile(request: SignedInRequest) -> HttpResponse:
+    form = ProfileForm(request.POST)
+    if not form.is_valid():
+        return _page(request, status=422, profile_form=form)
+    rename(request.user, form.cleaned_data["display_name"])
+    messages.success(request, _("Your display name is saved."))
+    return redirect("accounts:settings")
+
+
+@require_POST
+def become_provider(request: SignedInRequest) -> HttpResponse:
+    form = ProviderForm(request.POST)
+    if not form.is_valid():
+        return _page(request, status=422, enrol_form=form)
+    try:
+        account = registration.ensure_registered(
+            request.user, provider=True, deadline=registration.PAGE_DEADLINE, **form.cleaned_data
+        )
+    except ExchangeError as error:
+        failure = failure_of(error)
+        return _page(
+            request, status=failure.status, enrol_form=form, error=failure.error, rules=failure.rules
+        )
+    messages.success(request, _("You are a provider now: %(name)s.") % {"name": account.provider_name})
+    return redirect("accounts:settings")
+
+
+@require_POST
+def refresh(request: SignedInRequest) -> HttpResponse:
+    """Ask the Exchange for the registration again, or for the first time."""
+    try:
+        registration.ensure_registered(request.user, deadline=registration.PAGE_DEADLINE)
+    except ExchangeError as error:
+        messages.error(request, explain_with_rules(error))
+    else:
+        messages.success(request, _("The Exchange has answered: your account is up to date."))
+    return HttpResponseRedirect(_back(request, "accounts:settings"))
+
+
+@require_POST
+def end_session(request: SignedInRequest, public_id: uuid.UUID) -> HttpResponse:
+    ended = sessions.end_one(request.user, public_id)
+    if ended.session_key == request.session.session_key:
+        sessions.end(request)
+        return redirect("accounts:login")
+    messages.success(request, _("Signed out: %(browser)s.") % {"browser": ended.label})
+    return redirect("accounts:settings")
+
+
+@require_POST
+def end_other_sessions(request: SignedInRequest) -> HttpResponse:
+    ended = sessions.end_others(request.user, request.session.session_key)
+    text = ngettext("Signed out in one other browser.", "Signed out in %(ended)d other browsers.", ended)
+    messages.success(request, text % {"ended": ended})
+    return redirect("accounts:settings")
+
+
+@login_not_required
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Light, dark or as the system has it; open to all, because the sign-in page has a look too."""
+    response = HttpResponseRedirect(_back(request, "usage:dashboard"))
+    themes.remember(response, request.POST.get("theme", ""))
+    return response
+
+
+def _page(
+    request: SignedInRequest,
+    *,
+    status: int = 200,
+    profile_form: ProfileForm | None = None,
+    enrol_form: ProviderForm | None = None,
+    **more: Any,
+) -> HttpResponse:
+    account = registration.account_of_request(request)
+    name = request.user.display_name
+    if enrol_form is None and not (account and account.is_provider):
+        enrol_form = ProviderForm(initial={"display_name": name})
+    context = {
+        "profile_form": profile_form or ProfileForm(initial={"display_name": name}),
+        "enrol_form": enrol_form,
+        "sessions": sessions.list_sessions(request.user, request.session.session_key),
+        **more,
+    }
+    return TemplateResponse(request, "accounts/settings.html", context, status=status)
+
+
+def _back(request: HttpRequest, default: str) -> str:
+    return local_path(request.POST.get("next", "")) or resolve_url(default)

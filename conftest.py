@@ -1,0 +1,49 @@
+"""Fixtures for every app's tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts import exchanges
+from accounts.factories import make_account, make_user
+from accounts.models import ExchangeAccount, User
+
+
+@pytest.fixture(autouse=True)
+def _fresh_exchange_client() -> Iterator[None]:
+    """One client a process is right for the site; a test must not meet another's circuit breaker."""
+    exchanges._client_for.cache_clear()
+    yield
+    exchanges._client_for.cache_clear()
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Change the configuration for one test: ``configure(base_url=..., sign_up="closed")``."""
+
+    def change(**values: object) -> None:
+        monkeypatch.setattr(settings, "TOKLIGENCE", dataclasses.replace(settings.TOKLIGENCE, **values))
+
+    return change
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return make_user(email="ada@example.com")
+
+
+@pytest.fixture
+def account(user: User) -> ExchangeAccount:
+    return make_account(user=user)
+
+
+@pytest.fixture
+def signed_in(client: Client, account: ExchangeAccount) -> Client:
+    """A browser in which the owner of ``account`` is signed in."""
+    client.force_login(account.user)
+    return client

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class GatewaySiteConfig(AppConfig):
+    name = "gateway_site"
+
+    def ready(self) -> None:
+        from gateway_site import checks  # noqa: F401 - registers them
+
+
+class GatewayAdminConfig(AdminConfig):
+    default_site = "gateway_site.admin.GatewayAdminSite"

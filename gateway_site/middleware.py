@@ -1,0 +1,71 @@
+"""What every request passes first: whose word on its origin is believed, and the name it is followed by."""
+
+from __future__ import annotations
+
+import ipaddress
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+
+
+def trust_only_our_proxies(get_response: Handler) -> Handler:
+    """Let REMOTE_ADDR name the client: the peer, or whom a proxy of ``TRUSTED_PROXIES`` says it speaks for.
+
+    Forwarding headers of anybody else are removed, so that nothing further in can believe them by mistake.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        meta = request.META
+        if is_trusted(read_address(meta.get("REMOTE_ADDR", ""))):
+            hops = [read_address(hop) for hop in meta.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+            # from the nearest hop back: the first that is no proxy of ours is the client
+            client = next((hop for hop in reversed(hops) if not is_trusted(hop)), None)
+            if client is not None:
+                meta["REMOTE_ADDR"] = str(client)
+        else:
+            for header in [name for name in meta if name.startswith(FORWARDED)]:
+                del meta[header]
+        return get_response(request)
+
+    return middleware
+
+
+def name_the_request(get_response: Handler) -> Handler:
+    """Give each request an identifier of ours: in its log lines, towards the Exchange and in the answer."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        request_id = uuid.uuid4().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+    return middleware
+
+
+def is_trusted(address: Address | None) -> bool:
+    """Whether this address is a proxy that the deployment named in ``TRUSTED_PROXIES``."""
+    return address is not None and any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+def read_address(text: str) -> Address | None:
+    """The address in a header or of a peer, whatever port or zone stands beside it; else None."""
+    text = text.strip()
+    if text.startswith("["):  # [2001:db8::1]:443
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:  # 192.0.2.1:443
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

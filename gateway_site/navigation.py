@@ -1,0 +1,71 @@
+"""The site's navigation: what each role may do, as links. The only place that knows the pages of all apps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts import registration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A link to a view. ``current``: this is the page; ``open``: the page is this one or of its section."""
+
+    title: str
+    view: str
+    section: str = ""
+    """What the names of the section's views begin with; empty: only ``view`` itself."""
+    icon: str = ""
+    current: bool = False
+    open: bool = False
+    children: tuple[Item, ...] = ()
+
+    @property
+    def url(self) -> str:
+        return reverse(self.view)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """``nav`` for the side and ``tabs`` for the bar of narrow screens; both empty for a stranger."""
+    if not hasattr(request, "user") or not request.user.is_authenticated:
+        return {"nav": (), "tabs": ()}
+    account = registration.account_of_request(request)
+    dashboard = Item(title=_("Dashboard"), view="usage:dashboard", icon="home")
+    services = [
+        Item(title=_("Providers"), view="catalog:providers"),
+        Item(title=_("Services"), view="catalog:services"),
+    ]
+    if account and account.is_provider:
+        services.append(Item(title=_("Publish a service"), view="catalog:publish"))
+    catalogue = Item(
+        title=_("Catalogue"),
+        view="catalog:services",
+        section="catalog:",
+        icon="rectangle-stack",
+        children=tuple(services),
+    )
+    record = Item(title=_("Record usage"), view="usage:record", icon="pencil-square")
+    settings = Item(title=_("Settings"), view="accounts:settings", section="accounts:", icon="cog-6-tooth")
+    nav = [dashboard, catalogue, record, settings]
+    if request.user.is_staff:
+        nav.append(Item(title=_("Admin"), view="admin:index", section="admin:", icon="wrench-screwdriver"))
+    tabs = [
+        replace(dashboard, title=_("Home")),
+        replace(catalogue, children=()),
+        replace(record, title=_("Record")),
+        settings,
+    ]
+    here = request.resolver_match.view_name if request.resolver_match else ""
+    return {"nav": tuple(_mark(item, here) for item in nav), "tabs": tuple(_mark(tab, here) for tab in tabs)}
+
+
+def _mark(item: Item, here: str) -> Item:
+    children = tuple(_mark(child, here) for child in item.children)
+    below = any(child.current for child in children)
+    inside = here == item.view or bool(item.section and here.startswith(item.section))
+    return replace(item, children=children, current=here == item.view and not below, open=below or inside)

@@ -1,0 +1,194 @@
+"""Django's settings. What a deployment may set: config/setting.ini, TOKLIGENCE_*, and the variables of
+``gateway_site.environment.DEPLOYMENT_VARIABLES``. Every default is one that is safe on the open internet."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from gateway_site import environment as env
+from gateway_site.config import load_config
+from gateway_site.log_format import STDERR_LEVEL, logging_settings
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env.read_dotenv(BASE_DIR, os.environ)
+env.resolve_files(os.environ)
+TOKLIGENCE = load_config(BASE_DIR)
+LIVE = TOKLIGENCE.environment == "live"
+
+# Refused by a system check when empty (gateway_site.E001): there is no default to forget.
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
+DEBUG = env.read_boolean(os.environ, "DEBUG", default=False)
+OUR_HOSTS = [] if LIVE else ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = env.read_list(os.environ, "ALLOWED_HOSTS", OUR_HOSTS)
+CSRF_TRUSTED_ORIGINS = env.read_list(os.environ, "CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = env.read_networks(os.environ, "TRUSTED_PROXIES")
+
+INSTALLED_APPS = [
+    "gateway_site.apps.GatewaySiteConfig",
+    "accounts",
+    "catalog",
+    "usage",
+    "gateway_site.apps.GatewayAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "csp",
+    "django_htmx",
+    "heroicons",
+]
+MIDDLEWARE = [
+    "gateway_site.middleware.trust_only_our_proxies",
+    "gateway_site.middleware.name_the_request",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.note_session_use",
+    "accounts.middleware.SignInRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "gateway_site.urls"
+WSGI_APPLICATION = "gateway_site.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+FORM_RENDERER = "gateway_site.forms.FormRenderer"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+                "accounts.context.account_of_request",
+                "gateway_site.navigation.shell",
+            ],
+        },
+    },
+]
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.read_url(
+        os.environ,
+        "DATABASE_URL",
+        f"sqlite:///{VAR_DIR / 'gateway.sqlite3'}",
+        environ.Env.db_url_config,
+        env.DATABASE_ENGINES,
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    env.make_folder_for(DATABASES["default"]["NAME"], "environment: DATABASE_URL")
+    DATABASES["default"]["OPTIONS"] = {
+        # a writer waits its turn instead of failing at the first write after a read
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        # FULL: what is committed is on the disk
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+else:
+    DATABASES["default"] = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True} | DATABASES["default"]
+CACHES = {"default": env.read_url(os.environ, "CACHE_URL", "locmemcache://", environ.Env.cache_url_config)}
+
+EMAIL_SETTINGS = env.read_url(os.environ, "EMAIL_URL", "consolemail://", environ.Env.email_url_config)
+EMAIL_ON_TERMINAL = EMAIL_SETTINGS["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"
+EMAIL_BACKEND = "gateway_site.mail.EmailBackend" if EMAIL_ON_TERMINAL else EMAIL_SETTINGS["EMAIL_BACKEND"]
+EMAIL_HOST = EMAIL_SETTINGS["EMAIL_HOST"] or "localhost"
+EMAIL_HOST_USER = EMAIL_SETTINGS["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = EMAIL_SETTINGS["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = bool(EMAIL_SETTINGS.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(EMAIL_SETTINGS.get("EMAIL_USE_SSL"))
+EMAIL_PORT = EMAIL_SETTINGS["EMAIL_PORT"] or (465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+EMAIL_FILE_PATH = EMAIL_SETTINGS["EMAIL_FILE_PATH"] or None
+EMAIL_TIMEOUT = 10  # seconds: a person waits at the sign-in page
+EMAIL_SENDER = EMAIL_SETTINGS.get("OPTIONS", {}).get("FROM")
+DEFAULT_FROM_EMAIL = EMAIL_SENDER or TOKLIGENCE.admin_email or "gateway@localhost"
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.EmailCodeBackend"]
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "usage:dashboard"
+LOGOUT_REDIRECT_URL = "accounts:login"
+
+SESSION_ENGINE = "accounts.session_store"
+SESSION_COOKIE_NAME = "tgw_session"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LIVE
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "tgw_csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "gateway_site.errors.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = LIVE
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if LIVE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = LIVE
+# only believed because trust_only_our_proxies has removed it from every request of anybody else
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+
+STATIC_URL = "static/"
+STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Chinese (simplified)"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+LOGGING_CONFIG = "gateway_site.log_format.configure"
+LOG_FILE = str(BASE_DIR / TOKLIGENCE.log_file) if TOKLIGENCE.log_file else ""
+if LOG_FILE:
+    env.make_folder_for(LOG_FILE, "log_file")
+LOGGING = logging_settings(
+    TOKLIGENCE.log_level,
+    TOKLIGENCE.log_format,
+    LOG_FILE,
+    stderr_level=os.environ.get(STDERR_LEVEL, "NOTSET"),
+)

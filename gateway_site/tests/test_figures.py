@@ -1,0 +1,136 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.template import Context, Engine
+from django.utils import translation
+
+from gateway_site.templatetags.figures import ago, short, short_hash, tokens, usd_per_1k, usd_per_1m
+
+NOW = datetime(2025, 11, 23, 14, 3, 22, tzinfo=UTC)
+LEDGER_HASH = "9f3c" + "0" * 56 + "b21e"
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (18_420_551, "18,420,551"),
+        (-12_350_000, "−12,350,000"),
+        (2**63, "9,223,372,036,854,775,808"),
+    ],
+)
+def test_it_writes_tokens_exactly_grouped_with_a_real_minus(count: int, shown: str) -> None:
+    assert tokens(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [
+        ("en", "1,234,567"),
+        ("zh-hans", "1,234,567"),
+        ("de", "1.234.567"),
+        ("fr", "1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567"),
+    ],
+)
+def test_it_groups_as_the_language_does(language: str, shown: str) -> None:
+    with translation.override(language):
+        assert tokens(1_234_567).replace("\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}") == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "brief"),
+    [
+        (9_999, "9,999"),
+        (10_000, "10.0K"),
+        (12_349, "12.3K"),
+        (999_949, "999.9K"),
+        (999_999, "1.00M"),
+        (18_420_551, "18.42M"),
+        (-12_350_000, "−12.35M"),
+        (999_999_999, "1.00B"),
+        (5 * 10**12, "5.00T"),
+        (2**63, "9,223.37Q"),
+        (-(2**63), "−9,223.37Q"),
+    ],
+)
+def test_it_shortens_large_counts_without_overstating_the_scale(count: int, brief: str) -> None:
+    assert f'aria-hidden="true">{brief}<' in short(count)
+
+
+def test_it_keeps_the_exact_count_on_hover_and_for_screen_readers() -> None:
+    assert short(18_420_551) == (
+        '<span class="num" title="18,420,551 tokens"><span aria-hidden="true">18.42M</span>'
+        '<span class="sr-only">18,420,551 tokens</span></span>'
+    )
+
+
+def test_it_says_one_token_in_the_singular() -> None:
+    assert 'title="1 token"' in short(1)
+
+
+@pytest.mark.parametrize(
+    ("price", "per_1k", "per_1m"),
+    [
+        (Decimal(0), "$0.00", "$0.00"),
+        (Decimal("0.003"), "$0.003", "$3.00"),
+        (Decimal("0.0150"), "$0.015", "$15.00"),
+        (Decimal("2.5000"), "$2.50", "$2,500.00"),
+        (Decimal("1E+3"), "$1,000.00", "$1,000,000.00"),
+        (Decimal("0.00000001"), "$0.00000001", "$0.00001"),
+        (Decimal("-0.25"), "−$0.25", "−$250.00"),
+        (Decimal("1." + "0" * 35 + "1"), "$1." + "0" * 35 + "1", "$1,000." + "0" * 32 + "1"),
+    ],
+)
+def test_it_writes_prices_to_their_last_digit(price: Decimal, per_1k: str, per_1m: str) -> None:
+    assert (usd_per_1k(price), usd_per_1m(price)) == (per_1k, per_1m)
+
+
+@pytest.mark.parametrize("figure", [usd_per_1k, usd_per_1m, tokens, short])
+def test_it_refuses_a_float(figure: object) -> None:
+    assert callable(figure)
+    with pytest.raises(TypeError, match="float"):
+        figure(0.1)
+
+
+def test_it_shortens_a_hash_and_keeps_it_whole_on_hover() -> None:
+    assert short_hash(LEDGER_HASH) == f'<code class="hash" title="{LEDGER_HASH}">9f3c…b21e</code>'
+
+
+def test_it_escapes_what_an_exchange_sent_as_a_hash() -> None:
+    assert "<script>" not in short_hash("<script>alert(1)</script>")
+
+
+@pytest.mark.parametrize(
+    ("passed", "words"),
+    [
+        (timedelta(seconds=-3), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=5, seconds=3), "5\N{NO-BREAK SPACE}minutes ago"),
+        (timedelta(days=3, hours=2), "3\N{NO-BREAK SPACE}days ago"),
+    ],
+)
+def test_it_says_how_long_ago(passed: timedelta, words: str) -> None:
+    assert f">{words}</time>" in ago(NOW - passed, NOW)
+
+
+def test_it_keeps_the_moment_itself_on_hover() -> None:
+    shown = ago(NOW, NOW)
+    assert 'datetime="2025-11-23T14:03:22+00:00"' in shown
+    assert "14:03:22 UTC" in shown
+
+
+def test_it_says_unknown_for_a_figure_of_something_that_is_not_there() -> None:
+    engine = Engine(libraries={"figures": "gateway_site.templatetags.figures"})
+    page = engine.from_string(
+        "{% load figures %}{% short snapshot.net_tokens %}{{ snapshot.net_tokens|tokens }}"
+    )
+    assert page.render(Context({"snapshot": None})).count("unknown") == 2
+
+
+@pytest.mark.parametrize("figure", [tokens, short, usd_per_1k, usd_per_1m, short_hash, ago])
+def test_it_says_unknown_where_there_is_no_figure(figure: object) -> None:
+    assert callable(figure)
+    unknown = '<span aria-hidden="true">–</span><span class="sr-only">unknown</span>'
+    assert (figure(None), figure("")) == (unknown, unknown)

@@ -1,0 +1,25 @@
+"""The site as a WSGI application. gunicorn runs no system checks, so this does, and refuses."""
+
+import io
+import os
+import sys
+
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.core.wsgi import get_wsgi_application
+
+from gateway_site.config import ConfigError
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.settings")
+# gunicorn's code for "does not start": with another it would start worker after worker, for ever
+CANNOT_START = 3
+
+try:
+    application = get_wsgi_application()
+    call_command("check", stdout=io.StringIO())
+except ConfigError as error:
+    sys.stderr.write(f"Configuration: {error}\n")
+    sys.exit(CANNOT_START)
+except SystemCheckError as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(CANNOT_START)
