@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from catalog.market import ServiceRow
+
+MAX_TOKENS = 2**53 - 1
+LONGEST_LIST = 500
+NUMERIC = forms.TextInput(attrs={"inputmode": "numeric"})
+
+
+class RecordForm(forms.Form):
+    """Usage by hand. Given the services, they are a list to choose from; without, the number is asked for.
+
+    Which services there are is for the Exchange to say: a number that is not in the list is reported too.
+    """
+
+    service_id = forms.IntegerField(
+        label=_("Service number"),
+        min_value=1,
+        max_value=2**63 - 1,
+        widget=NUMERIC,
+        help_text=_("The Exchange's number of the service, as the catalogue shows it."),
+    )
+    direction = forms.ChoiceField(
+        label=_("Direction"),
+        choices=[("consume", _("Consumed")), ("supply", _("Supplied"))],
+        initial="consume",
+        widget=forms.RadioSelect,
+    )
+    prompt_tokens = forms.IntegerField(
+        label=_("Prompt tokens"), min_value=0, max_value=MAX_TOKENS, widget=NUMERIC
+    )
+    completion_tokens = forms.IntegerField(
+        label=_("Completion tokens"), min_value=0, max_value=MAX_TOKENS, widget=NUMERIC
+    )
+    memo = forms.CharField(
+        label=_("Memo"),
+        max_length=500,
+        required=False,
+        help_text=_("For you to recognise it later. The Exchange sees it too."),
+    )
+    # one page, one entry: sent twice, an Exchange that honours idempotency counts it once
+    entry_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+    def __init__(self, *args: Any, services: Sequence[ServiceRow] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not 0 < len(services) <= LONGEST_LIST:
+            return
+        field = self.fields["service_id"]
+        given = self.data.get("service_id") if self.is_bound else self.initial.get("service_id")
+        field.widget = forms.Select(choices=_choices(services, "" if given is None else str(given)))
+        field.widget.is_required = True
+        field.label, field.help_text = _("Service"), ""
+
+    def clean(self) -> None:
+        if "entry_id" in self.errors:
+            # hidden, so there is no place beside it where its error could stand
+            self.add_error(None, _("This form has lost its number. Reload the page, then fill it in again."))
+
+
+def _choices(services: Sequence[ServiceRow], given: str) -> list[tuple[Any, Any]]:
+    choices: list[tuple[Any, Any]] = [("", _("Choose a service")), *_grouped(services)]
+    if given.strip() and given not in {str(row.id) for row in services}:
+        choices.append((given, f"#{given.strip()}"))
+    return choices
+
+
+def _grouped(services: Sequence[ServiceRow]) -> list[tuple[str, list[tuple[int, str]]]]:
+    ordered = sorted(
+        services, key=lambda row: (row.provider_name.casefold(), row.provider_id, row.name.casefold())
+    )
+    return [
+        (name or f"#{provider_id}", [(row.id, row.name) for row in rows])
+        for (provider_id, name), rows in groupby(
+            ordered, key=lambda row: (row.provider_id, row.provider_name)
+        )
+    ]

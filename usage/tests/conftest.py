@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from accounts.models import ExchangeAccount
+from catalog.tests.conftest import provider, seller
+from catalog.tests.wire import wire
+
+__all__ = ["provider", "seller", "wire"]
+
+
+@pytest.fixture
+def acting(account: ExchangeAccount, configure: Callable[..., None]) -> ExchangeAccount:
+    """The account for which the commands act; a consumer."""
+    configure(email=account.user.email)
+    return account

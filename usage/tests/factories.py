@@ -1,0 +1,50 @@
+"""Makers of rows and of what the Exchange answers, for tests."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import ExchangeAccount
+from exchange.tests import examples
+from usage.models import UsageSnapshot
+
+ENTRY_ID = uuid.UUID("0b1f6b8e-7c39-4a56-9c0d-3a1d2e4f5a6b")
+
+
+def make_snapshot(
+    *,
+    account: ExchangeAccount,
+    consumed: int = 0,
+    supplied: int = 0,
+    age: timedelta = timedelta(0),
+    **more: Any,
+) -> UsageSnapshot:
+    return UsageSnapshot.objects.create(
+        account=account,
+        consumed_tokens=consumed,
+        supplied_tokens=supplied,
+        net_tokens=supplied - consumed,
+        fetched_at=timezone.now() - age,
+        **more,
+    )
+
+
+def totals(consumed: int = 1500, supplied: int = 0, **more: Any) -> dict[str, Any]:
+    """The Exchange's answer to a question for an account's totals."""
+    summary = examples.summary(
+        consumed_tokens=consumed, supplied_tokens=supplied, net_tokens=supplied - consumed, **more
+    )
+    return {"summary": summary}
+
+
+def receipt(account: ExchangeAccount, key: uuid.UUID | None = ENTRY_ID) -> dict[str, Any]:
+    """The Exchange's answer to a report; with ``key`` it proves that it counts a repeated one once."""
+    return {
+        "entry": examples.entry(
+            user_id=account.exchange_user_id, idempotency_key=None if key is None else str(key)
+        )
+    }

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+
+import pytest
+
+from catalog.market import ServiceRow
+from usage.forms import LONGEST_LIST, RecordForm
+from usage.tests.factories import ENTRY_ID
+
+GOOD = {
+    "service_id": "11",
+    "direction": "consume",
+    "prompt_tokens": "1200",
+    "completion_tokens": "300",
+    "memo": " night run ",
+    "entry_id": str(ENTRY_ID),
+}
+
+
+def row(number: int = 11, provider: str = "Northwind", name: str = "GPT-4o") -> ServiceRow:
+    return ServiceRow(
+        id=number,
+        provider_id=3,
+        provider_name=provider,
+        name=name,
+        model_family="gpt-4o",
+        price_per_1k_tokens=Decimal(1),
+        trial_tokens=0,
+        is_mine=False,
+    )
+
+
+def test_it_takes_a_report() -> None:
+    form = RecordForm(GOOD)
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data == {
+        "service_id": 11,
+        "direction": "consume",
+        "prompt_tokens": 1200,
+        "completion_tokens": 300,
+        "memo": "night run",
+        "entry_id": ENTRY_ID,
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("service_id", ["", "0", "-1", "x", "1.5", str(2**63), "9" * 9999, "\x00"]),
+        ("direction", ["", "buy", "CONSUME"]),
+        ("prompt_tokens", ["", "-1", "1e999", "1.5", "many", str(10**30), str(2**53), "1,000", "\x00"]),
+        ("completion_tokens", ["", "-1", str(2**53)]),
+        ("memo", ["a\x00b", "x" * 501]),
+    ],
+)
+def test_nonsense_is_refused_at_its_field(field: str, typed: list[str]) -> None:
+    for text in typed:
+        assert list(RecordForm({**GOOD, field: text}).errors) == [field], text
+
+
+@pytest.mark.parametrize("number", ["", "x", "1", str(ENTRY_ID)[:-1]])
+def test_a_lost_number_is_said_where_it_can_be_seen(number: str) -> None:
+    form = RecordForm({**GOOD, "entry_id": number})
+    assert not form.is_valid()
+    assert "Reload the page" in str(form.non_field_errors())
+
+
+def test_each_page_has_a_number_of_its_own() -> None:
+    first, second = (RecordForm()["entry_id"].value() for _ in range(2))
+    assert uuid.UUID(first) != uuid.UUID(second)
+
+
+def test_services_are_offered_under_their_provider() -> None:
+    html = str(RecordForm(services=[row(12, "zeta", "o3"), row(11), row(13, "", "orphan")])["service_id"])
+    assert '<optgroup label="Northwind">' in html
+    assert '<optgroup label="#3">' in html
+    assert html.index("orphan") < html.index("GPT-4o") < html.index("o3")
+
+
+def test_the_service_that_was_come_from_is_chosen() -> None:
+    html = str(RecordForm(services=[row(11)], initial={"service_id": 11})["service_id"])
+    assert '<option value="11" selected>GPT-4o</option>' in html
+
+
+@pytest.mark.parametrize(
+    ("form", "option"),
+    [
+        ({"initial": {"service_id": 99}}, '<option value="99" selected>#99</option>'),
+        ({"data": {**GOOD, "service_id": " 99 "}}, '<option value=" 99 " selected>#99</option>'),
+    ],
+)
+def test_a_number_that_is_not_listed_is_kept(form: dict[str, dict[str, object]], option: str) -> None:
+    assert option in str(RecordForm(services=[row()], **form)["service_id"])
+
+
+def test_a_service_that_is_not_listed_is_for_the_exchange_to_judge() -> None:
+    assert RecordForm({**GOOD, "service_id": "99"}, services=[row()]).is_valid()
+
+
+@pytest.mark.parametrize("services", [[], [row(number) for number in range(LONGEST_LIST + 1)]])
+def test_without_a_list_or_with_too_long_a_one_the_number_is_asked_for(services: list[ServiceRow]) -> None:
+    form = RecordForm(services=services)
+    assert "<select" not in str(form["service_id"])
+    assert form["service_id"].label == "Service number"
