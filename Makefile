@@ -1,0 +1,91 @@
+# Everything that a person types. `make run` and `make test` need Python 3.11 or newer and nothing else.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-find-links --no-emit-index-url \
+	--no-emit-trusted-host --no-emit-options
+export PYTHONUNBUFFERED = 1
+
+.PHONY: help run env install install-dev migrate static test test-long lint format e2e bench messages lock clean
+
+help:
+	@echo "make run        the whole thing on this machine: http://127.0.0.1:8000 (Ctrl-C stops it)"
+	@echo "make test       every test, browser tests included where a browser is or can be installed"
+	@echo "make test-long  the tests that take minutes, too"
+	@echo "make lint       ruff, mypy, djade, import layers, migrations, messages"
+	@echo "make e2e        the browser tests alone"
+	@echo "make bench      ratios against baselines, in benchmarks/"
+
+run: install .env
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
+	@$(BIN)/python -m gateway_site.processes
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+env: .env
+
+$(VENV)/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make run PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what the site needs into $(VENV) (the first time takes a minute)..."
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing what the tests need into $(VENV)..."
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+# the secret of this checkout alone: made once, read in development only
+.env:
+	@$(PYTHON) -c 'import secrets; print("# Read in development only. DEBUG=true shows error details and reloads static files.\nSECRET_KEY=" + secrets.token_urlsafe(50))' > $@
+	@chmod 600 $@
+
+test: install-dev
+	@$(BIN)/python -m tests.browser
+	$(PYTEST) -m "not long"
+	@if [ -n "$$TEST_POSTGRES_URL" ]; then echo "Again, on PostgreSQL:"; \
+		TEST_DATABASE_URL="$$TEST_POSTGRES_URL" $(PYTEST) -m "not long and not e2e"; \
+	else echo "PostgreSQL: not run; set TEST_POSTGRES_URL=postgres://user@host/postgres to run the tests on it too."; fi
+
+test-long: install-dev
+	@$(BIN)/python -m tests.browser
+	$(PYTEST)
+
+e2e: install-dev
+	@$(BIN)/python -m tests.browser
+	$(PYTEST) -m e2e
+
+bench: install-dev
+	@for file in benchmarks/bench_*.py; do $(BIN)/python "$$file" || exit 1; done
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
+	$(BIN)/lint-imports
+	$(BIN)/mypy .
+	$(BIN)/mypy --config-file sandbox/mypy.ini sandbox gateway_site/sandbox_settings.py
+	$(BIN)/python manage.py makemigrations --check --dry-run --settings gateway_site.test_settings
+	$(BIN)/python manage.py makemigrations --check --dry-run --settings gateway_site.sandbox_settings
+	$(BIN)/python -m tests.messages
+
+format: install-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+messages: install-dev
+	$(BIN)/python manage.py makemessages --locale zh_Hans --ignore '.venv' --ignore 'var' --no-location --settings gateway_site.test_settings
+	$(BIN)/python manage.py compilemessages --locale zh_Hans --settings gateway_site.test_settings
+
+lock: install-dev
+	$(PIP) install pip-tools
+	$(LOCK) --output-file requirements.txt requirements.in
+	$(LOCK) --output-file requirements-dev.txt requirements-dev.in
+
+clean:
+	rm -rf $(VENV) var staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis
