@@ -52,14 +52,16 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     record = Item(title=_("Record usage"), view="usage:record", icon="pencil-square")
     settings = Item(title=_("Settings"), view="accounts:settings", section="accounts:", icon="cog-6-tooth")
     nav = [dashboard, catalogue, record, settings]
-    if request.user.is_staff:
-        nav.append(Item(title=_("Admin"), view="admin:index", section="admin:", icon="wrench-screwdriver"))
     tabs = [
         replace(dashboard, title=_("Home")),
         replace(catalogue, children=()),
         replace(record, title=_("Record")),
         settings,
     ]
+    if request.user.is_staff:
+        admin = Item(title=_("Admin"), view="admin:index", section="admin:", icon="wrench-screwdriver")
+        nav.append(admin)
+        tabs.append(admin)
     here = request.resolver_match.view_name if request.resolver_match else ""
     return {"nav": tuple(_mark(item, here) for item in nav), "tabs": tuple(_mark(tab, here) for tab in tabs)}
 

@@ -67,8 +67,8 @@ PAGES = [
     ("catalog:publish", "Publish a service", "Catalogue", "Catalogue"),
     ("accounts:settings", "Settings", "Settings", "Settings"),
     ("accounts:profile", None, "Settings", "Settings"),
-    ("admin:index", "Admin", "Admin", None),
-    ("admin:accounts_user_changelist", None, "Admin", None),
+    ("admin:index", "Admin", "Admin", "Admin"),
+    ("admin:accounts_user_changelist", None, "Admin", "Admin"),
 ]
 
 
