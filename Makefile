@@ -22,7 +22,7 @@ help:
 run: install .env
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py collectstatic --noinput --verbosity 0
-	@$(BIN)/python -m gateway_site.processes
+	@$(BIN)/python -m gateway_site.processes || [ $$? -eq 130 ]  # Ctrl-C is how it ends
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -79,8 +79,8 @@ format: install-dev
 	$(BIN)/ruff format .
 
 messages: install-dev
-	$(BIN)/python manage.py makemessages --locale zh_Hans --ignore '.venv' --ignore 'var' --no-location --settings gateway_site.test_settings
-	$(BIN)/python manage.py compilemessages --locale zh_Hans --settings gateway_site.test_settings
+	$(BIN)/python manage.py makemessages --locale zh_Hans --ignore .venv --ignore var --ignore staticfiles --ignore tests --no-location --no-obsolete --settings gateway_site.test_settings
+	$(BIN)/python manage.py compilemessages --locale zh_Hans --ignore .venv --settings gateway_site.test_settings
 
 lock: install-dev
 	$(PIP) install pip-tools

@@ -88,7 +88,7 @@ class ProfileForm(forms.Form):
         label=_("Display name"),
         max_length=120,
         required=False,
-        help_text=_("The name under which the Exchange knows you. Empty: your email address alone."),
+        help_text=_("How this site calls you, and the name under which it registers you at an Exchange."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
@@ -11,7 +10,7 @@ from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import sessions
-from accounts.web import SiteRequest, local_path
+from accounts.web import SiteRequest, local_path, page_of
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -48,9 +47,6 @@ def _page_of(request: SiteRequest) -> str:
             return local_path(request.htmx.current_url_abs_path or "")
         if request.method in ("GET", "HEAD"):
             return local_path(request.get_full_path())
-        referrer = urlsplit(request.headers.get("Referer", ""))
     except ValueError:  # a header that is no URL
         return ""
-    if referrer.netloc != request.get_host():
-        return ""
-    return local_path(referrer._replace(scheme="", netloc="", fragment="").geturl())
+    return page_of(request)

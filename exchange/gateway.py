@@ -1,5 +1,6 @@
 """One account's session at an Exchange: what to do, in the words of the trade, and with whose ids."""
 
+import logging
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
@@ -27,7 +28,7 @@ from exchange.types import (
 # Larger ones are no longer exact in JavaScript, spreadsheets and many an Exchange.
 MAX_TOKENS = 2**53 - 1
 
-_log = structlog.get_logger("gateway.core", component="gateway/core")
+_log = structlog.wrap_logger(logging.getLogger("gateway.core"), component="gateway/core")
 
 
 class Gateway:

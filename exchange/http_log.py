@@ -1,11 +1,14 @@
 """The log lines of the wire: what was asked, what came, how long it took. Never bodies, emails or memos."""
 
+import logging
+
 import structlog
 
 from exchange.errors import Rule
 from exchange.text import clean_text, without_emails
 
-_log = structlog.get_logger("gateway.http", component="gateway/http")
+# through the standard library, so that a program that set up nothing sees warnings on stderr and no more
+_log = structlog.wrap_logger(logging.getLogger("gateway.http"), component="gateway/http")
 
 
 def log_request(*, method: str, url: str, request_id: str, attempt: int) -> None:

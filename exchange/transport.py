@@ -146,7 +146,7 @@ def _connect_reason(chain: tuple[BaseException, ...], *, timed_out: bool) -> str
     if timed_out:
         return Sentence(gettext_noop("connecting timed out"))
     errors = (link.strerror for link in chain if isinstance(link, OSError) and link.strerror)
-    return next(errors, "no connection could be made").lower()
+    return next(errors, "").lower() or Sentence(gettext_noop("no connection could be made"))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ from accounts.commands import DEADLINE, acting_user
 from accounts.exchanges import gateway_for
 from accounts.models import User
 from accounts.models.user import normalise_email
-from accounts.registration import ensure_registered
+from accounts.registration import account_of, ensure_registered
 from catalog.publishing import publish_service
 from exchange import Provider, Service
 from exchange import User as ExchangeUser
@@ -39,8 +39,13 @@ def bootstrap(config: GatewayConfig) -> Bootstrapped:
         )
     if config.admin_email:
         make_operator(config.admin_email)
+    user = acting_user()
     account = ensure_registered(
-        acting_user(), provider=config.enable_provider, display_name=config.display_name, deadline=DEADLINE
+        user,
+        provider=config.enable_provider,
+        # a provider that has a name keeps it: buyers know it by that name
+        display_name=account_of(user).provider_name or config.display_name,
+        deadline=DEADLINE,
     )
     service = None
     if publishes:

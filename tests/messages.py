@@ -20,7 +20,8 @@ def missing_messages(root: Path, locale: str) -> str:
         copy = Path(folder) / "tree"
         shutil.copytree(root, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
         settings = os.environ | {"DJANGO_SETTINGS_MODULE": "gateway_site.test_settings"}
-        command = [sys.executable, "manage.py", "makemessages", "--locale", locale, "--no-location"]
+        options = ["--no-location", "--no-obsolete", "--ignore", "tests"]
+        command = [sys.executable, "manage.py", "makemessages", "--locale", locale, *options]
         subprocess.run(command, cwd=copy, env=settings, check=True, stdout=subprocess.DEVNULL)
         catalogue = copy / "locale" / locale / "LC_MESSAGES" / "django.po"
         lacking = [
@@ -51,7 +52,9 @@ def main() -> str | None:
     for locale in LOCALES:
         missing = missing_messages(ROOT, locale)
         if missing:
-            return f"Messages: locale/{locale} lacks these; add them, then `make messages`:\n\n{missing}"
+            count = missing.count("msgid ")
+            shown = "\n\n".join(missing.split("\n\n")[:10])
+            return f"Messages: locale/{locale} lacks {count}; `make messages`, translate. Such as:\n\n{shown}"
         if not is_compiled(ROOT, locale):
             return f"Messages: locale/{locale}/LC_MESSAGES/django.mo is stale; make messages."
     print(f"Messages: complete and compiled for {', '.join(LOCALES)}.")

@@ -22,7 +22,7 @@ from tests.site_process import REPOSITORY, site_environment
 Ended = subprocess.CompletedProcess[str]
 Manage = Callable[..., Ended]
 HOW_TO_MEND_IT = (
-    "Start a sandbox Exchange with `python manage.py runexchange`, or point base_url (TOKLIGENCE_BASE_URL) "
+    "Start a sandbox Exchange (python manage.py runexchange), or point base_url (TOKLIGENCE_BASE_URL) "
     "to an Exchange that runs."
 )
 REPORT = ("record_usage", "--service-id", "1", "--prompt-tokens", "1200", "--completion-tokens", "300")

@@ -16,12 +16,16 @@ Direction = Literal["consume", "supply"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What became of it. ``seq`` and ``hash`` belong to the ledger and are None until there is one."""
+    """What became of it. ``seq`` and ``hash`` belong to the ledger and are None until there is one.
+
+    ``repeated``: the Exchange had counted this entry before, and did not count it again.
+    """
 
     entry_id: str
     seq: int | None
     hash: str | None
     delivery: str
+    repeated: bool = False
 
 
 def record_usage(
@@ -56,4 +60,6 @@ def record_usage(
         idempotency_proved=account.exchange.idempotency_proved_at is not None,
     )
     note_receipt(account.exchange, receipt)
-    return Recorded(entry_id=str(entry_id), seq=None, hash=None, delivery="delivered")
+    return Recorded(
+        entry_id=str(entry_id), seq=None, hash=None, delivery="delivered", repeated=receipt.created is False
+    )

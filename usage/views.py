@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
@@ -21,6 +22,9 @@ from usage import snapshots
 from usage.dashboard import next_steps
 from usage.forms import RecordForm
 from usage.recording import record_usage
+
+AFTERWARDS = 2.0
+"""Seconds that a person waits for new totals after usage was recorded."""
 
 
 @require_safe
@@ -77,17 +81,23 @@ def record(request: SignedInRequest) -> HttpResponse:
         return _record_page(request, Failure(422, ""), data=request.POST)
     data = form.cleaned_data
     try:
-        record_usage(registration.account_of(request.user), **data)
+        account = registration.account_of(request.user)
+        recorded = record_usage(account, **data)
     except ExchangeRejected as refusal:
         if refusal.status == 409:
             return _conflict_page(request, refusal)
         return _record_page(request, failure_of(refusal), data=request.POST)
     except (ExchangeError, GatewayError) as error:
         return _record_page(request, failure_of(error), data=request.POST)
+    with suppress(ExchangeError):
+        # so that the page which follows is right without JavaScript too
+        snapshots.refresh(account, deadline=AFTERWARDS)
     tokens = data["prompt_tokens"] + data["completion_tokens"]
-    messages.success(
-        request, _("Recorded: %(tokens)s tokens. The Exchange has counted them.") % {"tokens": f"{tokens:,}"}
-    )
+    if recorded.repeated:
+        said = _("These %(tokens)s tokens were recorded before. Nothing was counted twice.")
+    else:
+        said = _("Recorded: %(tokens)s tokens. The Exchange has counted them.")
+    messages.success(request, said % {"tokens": f"{tokens:,}"})
     return redirect("usage:dashboard")
 
 

@@ -82,8 +82,8 @@ class Migration(migrations.Migration):
                 ('free_used', models.BigIntegerField(blank=True, null=True, verbose_name='free tokens used')),
                 ('registered_at', models.DateTimeField(blank=True, null=True, verbose_name='registered')),
                 ('refreshed_at', models.DateTimeField(blank=True, null=True, verbose_name='as of')),
-                ('exchange', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='accounts.exchange')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exchange_accounts', to=settings.AUTH_USER_MODEL)),
+                ('exchange', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='accounts.exchange', verbose_name='Exchange')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exchange_accounts', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'Exchange account',

@@ -30,8 +30,12 @@ class Exchange(models.Model):
 class ExchangeAccount(models.Model):
     """One person at one Exchange: the registration as the Exchange last told it."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="exchange_accounts")
-    exchange = models.ForeignKey(Exchange, models.PROTECT, related_name="accounts")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="exchange_accounts", verbose_name=_("user")
+    )
+    exchange = models.ForeignKey(
+        Exchange, models.PROTECT, related_name="accounts", verbose_name=_("Exchange")
+    )
     # NULL until the Exchange has answered: a person may sign in while it is away
     exchange_user_id = models.BigIntegerField(_("user id there"), null=True, blank=True)
     roles = models.JSONField(_("roles"), default=list, blank=True)

@@ -19,7 +19,7 @@ from accounts import theme as themes
 from accounts.failures import explain_with_rules, failure_of
 from accounts.forms import ProfileForm, ProviderForm
 from accounts.profile import rename
-from accounts.web import SignedInRequest, local_path
+from accounts.web import SignedInRequest, local_path, page_of
 from exchange import ExchangeError
 
 
@@ -90,7 +90,8 @@ def end_other_sessions(request: SignedInRequest) -> HttpResponse:
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Light, dark or as the system has it; open to all, because the sign-in page has a look too."""
-    response = HttpResponseRedirect(_back(request, "usage:dashboard"))
+    # the page, not the form's own word: HTMX may have put another page around the form since
+    response = HttpResponseRedirect(page_of(request) or _back(request, "usage:dashboard"))
     themes.remember(response, request.POST.get("theme", ""))
     return response
 

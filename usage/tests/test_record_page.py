@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import uuid
-
 import pytest
 import requests
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.factories import make_account
 from accounts.models import ExchangeAccount
 from catalog.tests.wire import REFUSED, Wire, offer, told
-from usage.tests.factories import ENTRY_ID, receipt
+from usage.tests.factories import ENTRY_ID, receipt, totals
 
 pytestmark = pytest.mark.django_db
 URL = "/usage/record/"
@@ -35,7 +34,9 @@ def shows_what_was_typed(html: str) -> bool:
 
 
 def keys_sent(wire: Wire) -> list[str]:
-    return [call.request.headers["Idempotency-Key"] for call in wire.calls if call.request.method == "POST"]
+    return [
+        call.request.headers["Idempotency-Key"] for call in wire.calls if call.request.path_url == "/usage"
+    ]
 
 
 def test_it_asks_for_a_sign_in(client: Client, wire: Wire) -> None:
@@ -68,6 +69,7 @@ def test_without_the_exchange_the_number_can_be_typed(wire: Wire, signed_in: Cli
 
 def test_it_records_and_says_so(wire: Wire, signed_in: Client, account: ExchangeAccount) -> None:
     wire.answers("POST", "/usage", receipt(account), status=201)
+    wire.totals(totals(9_876))
     response = signed_in.post(URL, TYPED)
     assert (response.status_code, response["Location"]) == (302, "/")
     assert wire.sent("/usage") == [
@@ -81,8 +83,22 @@ def test_it_records_and_says_so(wire: Wire, signed_in: Client, account: Exchange
         }
     ]
     assert keys_sent(wire) == [str(ENTRY_ID)]
-    assert "Recorded: 1,801 tokens." in signed_in.get("/").content.decode()
-    assert len(wire.calls) == 1  # nothing but the report was needed
+    html = signed_in.get("/").content.decode()
+    assert "Recorded: 1,801 tokens." in html
+    assert "9,876 tokens" in html  # the page is right without JavaScript too
+    assert len(wire.calls) == 2  # the report, and the totals after it
+
+
+def test_what_the_exchange_had_counted_before_is_said_to_be(
+    wire: Wire, signed_in: Client, account: ExchangeAccount
+) -> None:
+    account.exchange.idempotency_proved_at = timezone.now()
+    account.exchange.save()
+    wire.answers("POST", "/usage", receipt(account), status=200)
+    wire.totals(totals())
+    signed_in.post(URL, TYPED)
+    html = signed_in.get("/").content.decode()
+    assert "These 1,801 tokens were recorded before. Nothing was counted twice." in html
 
 
 def test_nobody_can_report_for_another_account(
@@ -237,7 +253,7 @@ def test_an_account_that_waits_is_registered_first(wire: Wire, client: Client) -
     wire.answers("POST", "/usage", b"")
     assert client.post(URL, TYPED).status_code == 302
     assert [sent["user_id"] for sent in wire.sent("/usage")] == [77]
-    assert uuid.UUID(wire.calls[-1].request.headers["Idempotency-Key"]) == ENTRY_ID
+    assert keys_sent(wire) == [str(ENTRY_ID)]
 
 
 def test_other_methods_are_refused(signed_in: Client) -> None:
@@ -252,6 +268,7 @@ def test_its_queries(
     with django_assert_num_queries(5):
         signed_in.get(URL)
     wire.answers("POST", "/usage", b"")
-    # 1 session, 2 user, 3 the account, 4 to 6 the message for the next page, kept in the session
-    with django_assert_num_queries(6):
+    wire.totals(totals())
+    # 1 session, 2 user, 3 the account, 4 to 9 the new totals, 10 to 12 the message, kept in the session
+    with django_assert_num_queries(12):
         signed_in.post(URL, TYPED)

@@ -23,4 +23,4 @@ def test_usage_holds_no_transaction_while_it_waits(wire: Wire, client: Client) -
     assert client.get("/usage/snapshot/", HTTP_HX_REQUEST="true").status_code == 200
     assert client.get("/usage/record/").status_code == 200
     assert client.post("/usage/record/", TYPED).status_code == 302
-    assert wire.transactions == [False] * 5
+    assert wire.transactions == [False] * 6

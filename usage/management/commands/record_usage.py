@@ -65,10 +65,12 @@ class Command(GatewayCommand):
             # without it nobody could send the same report again as the same
             raise CommandError(f"{describe(error)} It was sent with --entry-id {entry_id}.") from error
         if options["json"]:
-            self.print_document(recorded)
+            keys = ("entry_id", "seq", "hash", "delivery")
+            self.print_document({key: getattr(recorded, key) for key in keys})
             return
         total = options["prompt_tokens"] + options["completion_tokens"]
         done = "supplied" if options["direction"] == "supply" else "consumed"
+        what = f"{total:,} tokens {done} at service {options['service_id']}; entry {recorded.entry_id}."
         self.stdout.write(
-            f"Recorded {total:,} tokens {done} at service {options['service_id']}; entry {recorded.entry_id}."
+            f"Recorded before, counted once: {what}" if recorded.repeated else f"Recorded {what}"
         )
