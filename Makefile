@@ -42,8 +42,7 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 
 # the secret of this checkout alone: made once, read in development only
 .env:
-	@$(PYTHON) -c 'import secrets; print("# Read in development only. DEBUG=true shows error details and reloads static files.\nSECRET_KEY=" + secrets.token_urlsafe(50))' > $@
-	@chmod 600 $@
+	@umask 077 && $(PYTHON) -c 'import secrets; print("# Read in development only. DEBUG=true shows error details and reloads static files.\nSECRET_KEY=" + secrets.token_urlsafe(50))' > $@
 
 test: install-dev
 	@$(BIN)/python -m tests.browser

@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import Model
+from django.core.exceptions import ValidationError
+from django.db.models import EmailField, Model
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import sessions
+from accounts.forms import AddressField
 from accounts.models import Exchange, ExchangeAccount, SignInAttempt, User
 
 if TYPE_CHECKING:  # Django's own class cannot be subscripted as the program runs
     AnyModelAdmin = admin.ModelAdmin[Any]
     PersonAdmin = admin.ModelAdmin[User]
+    PersonForm = ModelForm[User]
 else:
     AnyModelAdmin = PersonAdmin = admin.ModelAdmin
+    PersonForm = ModelForm
+
+OPERATOR = {"is_active": True, "is_staff": True, "is_superuser": True}
 
 
 class ReadOnlyAdmin(AnyModelAdmin):
@@ -33,10 +39,30 @@ class ReadOnlyAdmin(AnyModelAdmin):
         return False
 
 
+class UserForm(PersonForm):
+    """Refuses to take from the last operator what makes one: nobody could give it back in the admin."""
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        stays = all(cleaned.get(name, getattr(self.instance, name)) for name in OPERATOR)
+        operators = User.objects.filter(**OPERATOR)
+        is_one = operators.filter(pk=self.instance.pk).exists()
+        if is_one and not stays and not operators.exclude(pk=self.instance.pk).exists():
+            raise ValidationError(
+                _(
+                    "This is the last person who can do everything here. First make somebody else "
+                    "an active operator and superuser."
+                )
+            )
+        return cleaned
+
+
 @admin.register(User)
 class UserAdmin(PersonAdmin):
     """Add who may sign in while sign-up is closed; make inactive who may no longer."""
 
+    form = UserForm
+    formfield_overrides = {EmailField: {"form_class": AddressField}}
     list_display = ["email", "display_name", "is_active", "is_staff", "joined_at", "last_login"]
     list_filter = ["is_active", "is_staff"]
     search_fields = ["email", "display_name"]

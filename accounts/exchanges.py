@@ -24,6 +24,7 @@ from exchange import (
     Gateway,
     Outcome,
     Provider,
+    TooManyCalls,
     UsageReceipt,
 )
 from exchange import (
@@ -31,6 +32,8 @@ from exchange import (
 )
 
 NOTE_EVERY = timedelta(seconds=30)
+CALLS_AT_ONCE = 2
+"""How many threads of a process may wait for the Exchange: the others go on serving pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +96,7 @@ def _client_for(base_url: str) -> ExchangeClient:
     last_note: dict[bool, datetime] = {}
 
     def note(outcome: Outcome) -> None:
-        if isinstance(outcome.error, CircuitOpen):
+        if isinstance(outcome.error, CircuitOpen | TooManyCalls):
             return  # nobody was asked
         now = timezone.now()
         # a refusal is an answer; an Exchange in trouble is as good as none
@@ -110,7 +113,13 @@ def _client_for(base_url: str) -> ExchangeClient:
         else:
             row.update(failed_at=now, failure=str(outcome.error)[:500])
 
-    return ExchangeClient(base_url, breaker=CircuitBreaker(), on_outcome=note, request_id=_request_id)
+    return ExchangeClient(
+        base_url,
+        breaker=CircuitBreaker(),
+        on_outcome=note,
+        request_id=_request_id,
+        calls_at_once=CALLS_AT_ONCE,
+    )
 
 
 def _request_id() -> str:

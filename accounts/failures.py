@@ -19,6 +19,7 @@ from exchange import (
     RateLimited,
     Rule,
     Sentence,
+    TooManyCalls,
 )
 
 
@@ -54,7 +55,9 @@ def explain(error: ExchangeError | GatewayError) -> str:
     if isinstance(error, ComplianceRefusal):
         return _("The Exchange refused this by its rules.")  # each is shown beside it
     sentence = error.sentence.said_in(_) if isinstance(error.sentence, Sentence) else error.sentence
-    if not isinstance(error, ExchangeUnreachable | ExchangeUnavailable) or isinstance(error, CircuitOpen):
+    if not isinstance(error, ExchangeUnreachable | ExchangeUnavailable) or isinstance(
+        error, CircuitOpen | TooManyCalls
+    ):
         return sentence
     if settings.TOKLIGENCE.environment == "live":  # where the sandbox is refused
         hint = _("If this lasts, check base_url (TOKLIGENCE_BASE_URL).")

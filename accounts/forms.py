@@ -7,37 +7,66 @@ from django import forms
 from django.core.validators import EmailValidator
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models.user import normalise_email
+from accounts.models.user import LONGEST_EMAIL, is_mailable, normalise_email
 from accounts.web import LONGEST_PATH
 
+NO_CODE = _("A code has six to eight digits. Copy it from the email as it stands there.")
 
-def check_mailable(email: str) -> None:
-    """Refuse what is an address on paper only: mail to it would not leave, or go to one spelt otherwise.
 
-    Several spellings of one mailbox would be several people, each with limits of their own.
+class ShortField(forms.CharField):
+    """Text that is never long: too much of it is refused before anything is done with it, nor shown again.
+
+    Django runs every validator over a value whose length was refused already.
     """
-    local, _at, domain = email.rpartition("@")
-    try:
-        reached = domain.encode("idna").decode("ascii" if domain.isascii() else "idna")
-    except UnicodeError:
-        reached = ""
-    if not local.isascii() or '"' in local or domain.startswith("[") or reached != domain:
-        raise forms.ValidationError(EmailValidator.message, code="invalid")
 
-
-class AddressField(forms.EmailField):
-    """An address in the one form in which it is kept: what is checked is what is kept."""
-
-    default_validators = [*forms.EmailField.default_validators, check_mailable]
+    longest: int
+    too_long: Any = ""
 
     def to_python(self, value: Any) -> str:
-        return normalise_email(super().to_python(value) or "")
+        if len(str(value or "")) > self.longest:
+            raise forms.ValidationError(self.too_long, code="max_length")
+        return str(super().to_python(value))
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return "" if len(str(data or "")) > self.longest else super().bound_data(data, initial)
 
 
-class WayBackField(forms.CharField):
+class AddressField(ShortField):
+    """An address in the one form in which it is kept: what is checked is what is kept."""
+
+    widget = forms.EmailInput
+    longest = LONGEST_EMAIL
+    too_long = EmailValidator.message
+
+    def to_python(self, value: Any) -> str:
+        """Refuses what is an address on paper only.
+
+        Several spellings of one mailbox would be several people, each with limits of their own.
+        """
+        email = normalise_email(super().to_python(value))
+        if email and not is_mailable(email):
+            raise forms.ValidationError(EmailValidator.message, code="invalid")
+        return email
+
+
+class CodeField(ShortField):
+    """The digits alone: a code is shown, and often pasted, with a space or a dash in it."""
+
+    longest = 20
+    too_long = NO_CODE
+
+    def to_python(self, value: Any) -> str:
+        digits = re.sub(r"[\s\-–]", "", super().to_python(value))
+        if value and not re.fullmatch(r"[0-9]{6,8}", digits, re.ASCII):
+            raise forms.ValidationError(NO_CODE, code="invalid")
+        return digits
+
+
+class WayBackField(ShortField):
     """Where to go afterwards. One that cannot be right is forgotten: it is no reason not to sign in."""
 
     widget = forms.HiddenInput
+    longest = LONGEST_PATH
 
     def clean(self, value: Any) -> str:
         try:
@@ -49,19 +78,19 @@ class WayBackField(forms.CharField):
 class EmailForm(forms.Form):
     email = AddressField(
         label=_("Email"),
-        max_length=254,
+        max_length=LONGEST_EMAIL,
         widget=forms.EmailInput(
             attrs={"autocomplete": "email", "autofocus": True, "placeholder": "ada@example.com"}
         ),
         error_messages={"required": _("Enter your email address.")},
     )
-    next = WayBackField(required=False, max_length=LONGEST_PATH)
+    next = WayBackField(required=False)
 
 
 class CodeForm(forms.Form):
-    code = forms.CharField(
+    code = CodeField(
         label=_("Code"),
-        max_length=20,
+        max_length=CodeField.longest,
         widget=forms.TextInput(
             attrs={
                 "inputmode": "numeric",
@@ -72,15 +101,6 @@ class CodeForm(forms.Form):
         ),
         error_messages={"required": _("Enter the code from the email.")},
     )
-
-    def clean_code(self) -> str:
-        """The digits alone: a code is shown, and often pasted, with a space or a dash in it."""
-        digits = re.sub(r"[\s\-–]", "", self.cleaned_data["code"])
-        if not re.fullmatch(r"[0-9]{6,8}", digits, re.ASCII):
-            raise forms.ValidationError(
-                _("A code has six to eight digits. Copy it from the email as it stands there.")
-            )
-        return digits
 
 
 class ProfileForm(forms.Form):

@@ -1,4 +1,8 @@
-"""Which addresses a browser has signed in with before: a signed cookie of marks that tell no address."""
+"""Which addresses a browser has signed in with before: a signed cookie of marks that tell no address.
+
+A mark is bound to the person's ``browsers_epoch``. When a person ends all other sessions that moves on, and
+no browser is known for the address any more, not even the current one, until it has signed in again.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
+
+from accounts.models import User
 
 COOKIE = "tgw_browser"
 SALT = "accounts.known_browsers"
@@ -26,7 +32,8 @@ class Known(TypedDict):
 def known_browser(request: HttpRequest, email: str) -> str:
     """This browser's identifier if it has signed in with this address before, else ""."""
     known = _read(request)
-    return known["id"] if _mark(email) in known["marks"] else ""
+    # whether the database is asked depends on the cookie alone, so that it tells nothing of the address
+    return known["id"] if known["marks"] and _mark(email) in known["marks"] else ""
 
 
 def remember(request: HttpRequest, response: HttpResponse, email: str) -> None:
@@ -50,4 +57,5 @@ def _read(request: HttpRequest) -> Known:
 
 
 def _mark(email: str) -> str:
-    return salted_hmac(SALT, email, algorithm="sha256").hexdigest()[:32]
+    epoch = User.objects.filter(email=email).values_list("browsers_epoch", flat=True).first()
+    return salted_hmac(SALT, f"{epoch}:{email}", algorithm="sha256").hexdigest()[:32]

@@ -1,9 +1,14 @@
 """How often codes are sent: counted in the database, so that a new session or process forgets nothing.
 
-Somebody who asks in another's name uses up an allowance of his own network, not the other's; a browser that
-has signed in with this address before has an allowance of its own, which nothing done elsewhere can touch.
-One limit counts an address over all networks: it bounds what a stranger with many networks can send to one
-mailbox, and he can make only browsers wait that are new to the address.
+Somebody who asks in another's name uses up an allowance of his own network, not the other's. A browser that
+has signed in with this address before has an allowance of its own, which nothing done elsewhere can touch. A
+new browser on a network from which this address has signed in within ninety days shares only the allowance of
+that address on that network.
+
+What remains: a new browser on a network that is new to the address can be made to wait by a flood of requests
+for this address from many networks, because one limit counts an address over all of them: it bounds what
+strangers can send to one mailbox. On its own network a new browser can be made to wait by its neighbours:
+they can use up the allowance of the address there and, where the address is new to it, that of the network.
 """
 
 from __future__ import annotations
@@ -15,13 +20,14 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from accounts.models import SignInAttempt
+from accounts.network import wider
 
 Outcome = SignInAttempt.Outcome
 # an attempt is entered as SENT before its mail goes out
 COUNTED = (Outcome.SENT, Outcome.WITHHELD, Outcome.MAIL_FAILED)
 KEPT_FOR = timedelta(days=90)
 GUESSING = 20
-"""Wrong codes for one address within a day, from new browsers, from which on its codes are longer."""
+"""Wrong codes for an address in a day, from all new browsers or from one known, that lengthen its codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,21 @@ class Limit:
     window: timedelta
 
 
-KNOWN_BROWSER = (Limit(("email", "browser"), 10, timedelta(minutes=15)),)
-NEW_BROWSER = (
+KNOWN_BROWSER = (
+    Limit(("email", "browser"), 10, timedelta(minutes=15)),
+    Limit(("email", "browser"), 20, timedelta(days=1)),
+)
+KNOWN_NETWORK = (
     Limit(("email", "network"), 5, timedelta(minutes=15)),
     Limit(("email", "network"), 20, timedelta(days=1)),
-    Limit(("network",), 100, timedelta(hours=1)),
+)
+NEW_NETWORK = (
+    *KNOWN_NETWORK,
+    # one customer may hold an IPv6 /48, which is 65,536 networks: less than the address may be sent in all
+    Limit(("email", "wider_network"), 40, timedelta(days=1)),
+    # an office behind one address, on the morning on which all of it is new here
+    Limit(("network",), 300, timedelta(hours=1)),
+    Limit(("wider_network",), 1000, timedelta(hours=1)),
     Limit(("email",), 60, timedelta(hours=1)),
 )
 
@@ -59,9 +75,14 @@ def enter(email: str, network: str, browser: str, now: datetime) -> SignInAttemp
     """
     SignInAttempt.objects.filter(at__lt=now - KEPT_FOR).delete()
     attempt = SignInAttempt.objects.create(
-        email=email, network=network, browser=browser, at=now, outcome=Outcome.SENT
+        email=email,
+        network=network,
+        wider_network=wider(network),
+        browser=browser,
+        at=now,
+        outcome=Outcome.SENT,
     )
-    waits = [_wait(limit, attempt, now) for limit in (KNOWN_BROWSER if browser else NEW_BROWSER)]
+    waits = [_wait(limit, attempt, now) for limit in _limits_of(attempt)]
     if any(waits):
         close(attempt, Outcome.LIMITED)
         raise TooManyCodesError(max(waits))
@@ -74,12 +95,25 @@ def close(attempt: SignInAttempt, outcome: SignInAttempt.Outcome) -> None:
     attempt.save(update_fields=["outcome"])
 
 
-def is_being_guessed(email: str, now: datetime) -> bool:
-    """Whether so many wrong codes came for this address that somebody may be guessing from many networks."""
+def is_being_guessed(email: str, browser: str, now: datetime) -> bool:
+    """Whether so many wrong codes came for this address that somebody may be guessing.
+
+    Those of all new browsers are counted together, because their networks cost a guesser little; those of a
+    known browser by themselves, so that nobody else lengthens its codes.
+    """
     wrong = SignInAttempt.objects.filter(
-        email=email, outcome=Outcome.WRONG, browser="", at__gt=now - timedelta(days=1)
+        email=email, outcome=Outcome.WRONG, browser=browser, at__gt=now - timedelta(days=1)
     )
     return wrong.count() >= GUESSING
+
+
+def _limits_of(attempt: SignInAttempt) -> tuple[Limit, ...]:
+    if attempt.browser:
+        return KNOWN_BROWSER
+    signed_in = SignInAttempt.objects.filter(
+        email=attempt.email, network=attempt.network, outcome=Outcome.SIGNED_IN
+    )
+    return KNOWN_NETWORK if signed_in.exists() else NEW_NETWORK
 
 
 def _wait(limit: Limit, attempt: SignInAttempt, now: datetime) -> int:

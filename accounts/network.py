@@ -22,3 +22,10 @@ def network_of(request: HttpRequest) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address.packed, 64), strict=False))
+
+
+def wider(network: str) -> str:
+    """The IPv6 /48 that a network lies in (the most that one customer is given); any other is its own."""
+    if not network.endswith("/64"):
+        return network
+    return str(ipaddress.IPv6Network(network).supernet(new_prefix=48))

@@ -22,6 +22,8 @@ from exchange import (
 
 PAGE_DEADLINE = 4.0
 """Seconds that a person who signs in, or looks at a page, waits for the Exchange at the most."""
+LONGEST_NAME, LONGEST_DESCRIPTION = 500, 4000
+MOST_ROLES, LONGEST_ROLE = 20, 50
 
 
 def account_of(user: User) -> ExchangeAccount:
@@ -53,8 +55,8 @@ def ensure_registered(
         user.email,
         roles=roles,
         # repeated as it is there: an Exchange may take a new name for a wish to rename the provider
-        display_name=display_name or account.provider_name or user.display_name,
-        description=description or account.provider_description,
+        display_name=_whole(display_name or account.provider_name or user.display_name, LONGEST_NAME),
+        description=_whole(description or account.provider_description, LONGEST_DESCRIPTION),
     )
     _keep(account, told)
     return account
@@ -89,12 +91,16 @@ def account_of_request(request: HttpRequest) -> ExchangeAccount | None:
 def _keep(account: ExchangeAccount, told: Account) -> None:
     if told.user.email.lower() != account.user.email:
         raise _untrue(account.exchange, _("it answered with the account of another address"))
+    if len(told.user.roles) > MOST_ROLES or any(len(role) > LONGEST_ROLE for role in told.user.roles):
+        raise _untrue(account.exchange, _("it gave more roles, or longer ones, than there can be"))
     now = timezone.now()
     account.exchange_user_id = told.user.id
     account.roles = list(told.user.roles)
     account.provider_id = told.provider.id if told.provider else None
-    account.provider_name = told.provider.display_name if told.provider else ""
-    account.provider_description = told.provider.description if told.provider else ""
+    account.provider_name = _cut(told.provider.display_name, LONGEST_NAME) if told.provider else ""
+    account.provider_description = (
+        _cut(told.provider.description, LONGEST_DESCRIPTION) if told.provider else ""
+    )
     free = told.user.free_tokens
     account.free_granted, account.free_used = (free.granted, free.used) if free else (None, None)
     account.registered_at = account.registered_at or now
@@ -103,7 +109,16 @@ def _keep(account: ExchangeAccount, told: Account) -> None:
         with transaction.atomic():
             account.save()
     except IntegrityError:
-        raise _untrue(account.exchange, _("it gave the same account number to two people")) from None
+        raise _untrue(account.exchange, _("it gave the same number to two people")) from None
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _whole(text: str, longest: int) -> str:
+    """The text, or nothing if it was cut: repeated to the Exchange, that would be a wish to change it."""
+    return "" if len(text) == longest and text.endswith("…") else text
 
 
 def _untrue(exchange: Exchange, what: str) -> ExchangeProtocolError:

@@ -103,15 +103,21 @@ def end_one(user: User, public_id: uuid.UUID) -> Session:
 
 
 def end_others(user: User, current_key: str | None) -> int:
-    """End all of this person's sessions but the current one; returns how many there were."""
+    """End all of this person's sessions but the current one; returns how many there were.
+
+    From then on no browser is a known one until it signs in again: one that was stolen is as good as new.
+    """
+    User.objects.filter(pk=user.pk).update(browsers_epoch=F("browsers_epoch") + 1)
     others = Session.objects.filter(user=user, expire_date__gt=timezone.now())
     ended, _ = others.exclude(session_key=current_key or "").delete()
     return ended
 
 
 def end_all(user: User) -> None:
-    """End all of this person's sessions. The epoch outdoes one that is being written at this moment."""
-    User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
+    """End all of this person's sessions, and know no browser. The epoch outdoes a session being written."""
+    User.objects.filter(pk=user.pk).update(
+        session_epoch=F("session_epoch") + 1, browsers_epoch=F("browsers_epoch") + 1
+    )
     Session.objects.filter(user=user).delete()
 
 

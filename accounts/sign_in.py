@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from smtplib import SMTPException
 
 import structlog
@@ -34,17 +35,24 @@ def request_code(request: HttpRequest, email: str, next_url: str = "") -> None:
     """Send a code to the address and bind it to this browser.
 
     An address that may not sign in gets a mail that says so: nobody but its owner learns the difference.
-    Raises limits.TooManyCodesError and MailNotSentError, each the same for every address; a code that this
-    browser has from before then still works.
+    Within a minute of the code that this browser was sent to the same address no other is sent, whatever the
+    address. Raises limits.TooManyCodesError and MailNotSentError, each the same for every address; a code
+    that this browser has from before then still works.
     """
     email = normalise_email(email)
     pending = request.session.get(PENDING) or {}
-    token = pending.get("token") or login_codes.new_browser_token()
     now = timezone.now()
+    if pending.get("email") == email and login_codes.resend_in(pending["token"], now):
+        request.session[PENDING] = {**pending, "next": next_url}
+        return
+    _send(request, email, pending.get("token") or login_codes.new_browser_token(), next_url, now)
+
+
+def _send(request: HttpRequest, email: str, token: str, next_url: str, now: datetime) -> None:
     attempt = limits.enter(email, network_of(request), known_browsers.known_browser(request, email), now)
     welcome = may_sign_in(email)
     digits = login_codes.DIGITS
-    if not attempt.browser and limits.is_being_guessed(email, now):
+    if limits.is_being_guessed(email, attempt.browser, now):
         digits = login_codes.DIGITS_WHILE_GUESSED
     code = login_codes.new_code(digits)
     try:
@@ -65,9 +73,10 @@ def resend_code(request: HttpRequest) -> int:
     Raises NothingPendingError, and what request_code raises.
     """
     pending = pending_of(request)
-    wait = login_codes.resend_in(pending["token"], timezone.now())
+    now = timezone.now()
+    wait = login_codes.resend_in(pending["token"], now)
     if not wait:
-        request_code(request, pending["email"], pending["next"])
+        _send(request, pending["email"], pending["token"], pending["next"], now)
     return wait
 
 

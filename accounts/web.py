@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
@@ -23,6 +28,27 @@ class SignedInRequest(SiteRequest):
     """A request behind LoginRequiredMiddleware: there is a person. For annotations only."""
 
     user: User
+
+
+View = Callable[..., HttpResponse]
+
+
+def form_target(page: str) -> Callable[[View], View]:
+    """A view that takes a form of this page, and sends whoever comes by GET or HEAD to the page itself.
+
+    A form that was refused leaves its own address in the browser; from there people reload, sign in and come
+    back. Any other method is answered with 405.
+    """
+
+    def decorate(view: View) -> View:
+        @require_http_methods(["GET", "HEAD", "POST"])
+        @wraps(view)
+        def dispatch(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            return view(request, *args, **kwargs) if request.method == "POST" else redirect(page)
+
+        return dispatch
+
+    return decorate
 
 
 def page_of(request: HttpRequest) -> str:

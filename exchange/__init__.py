@@ -34,6 +34,7 @@ from exchange.errors import (
     RateLimited,
     Rule,
     StatementNotOffered,
+    TooManyCalls,
 )
 from exchange.gateway import MAX_TOKENS, Gateway
 from exchange.outcome import Outcome
@@ -92,6 +93,7 @@ __all__ = [
     "ServiceDraft",
     "StatementEntry",
     "StatementNotOffered",
+    "TooManyCalls",
     "UsageReceipt",
     "UsageReport",
     "UsageSummary",

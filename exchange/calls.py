@@ -1,7 +1,9 @@
 """One call of a client's method: the request made, settled, read, and the listener told."""
 
+import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -15,10 +17,11 @@ from exchange.retry import Meaning, Operation
 from exchange.sentences import Sentence, gettext_noop
 from exchange.text import header_token
 from exchange.transport import Answer
-from exchange.verdicts import CallFacts, error_for, protocol_error
+from exchange.verdicts import CallFacts, error_for, protocol_error, too_many_calls
 from exchange.wire_json import WireError, dumps
 
 Result = TypeVar("Result")
+_SLOT_WAIT = 0.25  # seconds: longer than a healthy Exchange needs, too short to be noticed
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",
@@ -52,6 +55,7 @@ class Caller:
     attempts: Attempts
     on_outcome: Callable[[Outcome], None] | None = None
     request_id: Callable[[], str] | None = None
+    slots: threading.BoundedSemaphore | None = None
 
     def run(self, call: Call, read: Callable[[Answer], Result], seconds: float) -> Result:
         """What `read` makes of the answer, within so many seconds; raises ExchangeError. Tells the listener,
@@ -61,12 +65,27 @@ class Caller:
         request, facts = self._prepare(call)
         started = clock()
         try:
-            result = self._settle(call, facts, request, read, Deadline.after(seconds, clock))
+            deadline = Deadline.after(seconds, clock)
+            with self._slot(facts, seconds):
+                result = self._settle(call, facts, request, read, deadline)
         except ExchangeError as error:
             tell(self.on_outcome, call.name, error, (clock() - started) * 1000)
             raise
         tell(self.on_outcome, call.name, None, (clock() - started) * 1000)
         return result
+
+    @contextmanager
+    def _slot(self, facts: CallFacts, seconds: float) -> Iterator[None]:
+        """A place among the calls under way: a slow server must not take every thread of its caller."""
+        if self.slots is None:
+            yield
+            return
+        if not self.slots.acquire(timeout=min(_SLOT_WAIT, seconds)):
+            raise too_many_calls(facts)
+        try:
+            yield
+        finally:
+            self.slots.release()
 
     def _settle(
         self,

@@ -1,5 +1,6 @@
 """The Exchange's REST operations, one typed method each."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
@@ -55,7 +56,8 @@ class ExchangeClient:
 
     Without `breaker` it has one of its own. `on_outcome` is told about each call, once; `request_id` gives
     the X-Request-ID (a UUID where not given). `ca_bundle` is a file of certificates to trust instead of the
-    usual ones.
+    usual ones. With `calls_at_once` no more than so many calls wait for the Exchange together; one more is
+    TooManyCalls within a quarter of a second, so that a slow Exchange cannot take every thread of a server.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class ExchangeClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         ca_bundle: str | None = None,
+        calls_at_once: int | None = None,
     ) -> None:
         if not (connect_timeout > 0 and total_timeout > 0 and max_response_bytes > 0):
             raise ValueError("connect_timeout, total_timeout and max_response_bytes must be above zero.")
@@ -82,7 +85,8 @@ class ExchangeClient:
         attempts = Attempts(
             self._adapters, self.breaker, retry, connect_timeout, max_response_bytes, clock, sleep
         )
-        self._caller = Caller(self.base_url, attempts, on_outcome, request_id)
+        slots = threading.BoundedSemaphore(calls_at_once) if calls_at_once else None
+        self._caller = Caller(self.base_url, attempts, on_outcome, request_id, slots)
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
     Exception
     ├── ExchangeError                 one call to the Exchange did not give what was asked
     │   ├── ExchangeUnreachable       certainly never reached: no connection, unknown name, refused, timed out
+    │   │   ├── TooManyCalls          not tried, because too many calls of this client wait for their answers
     │   │   └── CircuitOpen           not tried, because the last tries all failed; `retry_in` seconds
     │   ├── ExchangeUnavailable       a read that reached it: 5xx, answer lost or late, after all retries
     │   ├── ExchangeRejected          4xx: the Exchange said no, and nothing was done; `code`, `rules`
@@ -73,6 +74,10 @@ class CircuitOpen(ExchangeUnreachable):
     def __init__(self, sentence: str, *, retry_in: float = 0.0, **facts: Unpack[ErrorFacts]) -> None:
         super().__init__(sentence, **facts)
         self.retry_in = retry_in
+
+
+class TooManyCalls(ExchangeUnreachable):
+    """Not tried: as many calls of this client as it may have under way still wait for the Exchange."""
 
 
 class ExchangeUnavailable(ExchangeError):  # noqa: N818

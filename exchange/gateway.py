@@ -80,7 +80,7 @@ class Gateway:
         _require_storable("description", description)
         account = self._client.register_user(email, roles, display_name, description, deadline=self._deadline)
         self._account = account
-        _log.info("account_ensured", user_id=account.user.id, roles=",".join(account.user.roles))
+        _log.info("account_ensured", user_id=account.user.id, roles=",".join(account.user.roles)[:100])
         return account
 
     def list_providers(self) -> list[Provider]:

@@ -18,6 +18,7 @@ from exchange.errors import (
     RateLimited,
     Rule,
     StatementNotOffered,
+    TooManyCalls,
 )
 from exchange.retry import Failure, Meaning, Operation, parse_retry_after
 from exchange.sentences import Sentence, gettext_noop
@@ -154,6 +155,18 @@ def circuit_open(facts: CallFacts, retry_in: float) -> CircuitOpen:
         )
     sentence = Sentence(template, base_url=facts.base_url, seconds=math.ceil(retry_in))
     return CircuitOpen(sentence, retry_in=retry_in, **_facts(facts, 0))
+
+
+def too_many_calls(facts: CallFacts) -> TooManyCalls:
+    """The error for a call that was not tried, because others still wait for the Exchange."""
+    sentence = Sentence(
+        gettext_noop(
+            "The Exchange at %(base_url)s is slow, and others wait for it already. Nothing was sent; "
+            "try again in a moment."
+        ),
+        base_url=facts.base_url,
+    )
+    return TooManyCalls(sentence, **_facts(facts, 0))
 
 
 def protocol_error(facts: CallFacts, verdict: Verdict, attempts: int, problem: str) -> ExchangeProtocolError:

@@ -63,9 +63,9 @@ def bootstrap(config: GatewayConfig) -> Bootstrapped:
 
 
 def make_operator(email: str) -> User:
-    """Let this person, known or new, into the Django admin with every right."""
+    """Let this person, known or new or made inactive, into the Django admin with every right."""
     user, _created = User.objects.get_or_create(email=normalise_email(email))
-    if not (user.is_staff and user.is_superuser):
-        user.is_staff = user.is_superuser = True
-        user.save(update_fields=["is_staff", "is_superuser"])
+    if not (user.is_active and user.is_staff and user.is_superuser):
+        user.is_active = user.is_staff = user.is_superuser = True
+        user.save(update_fields=["is_active", "is_staff", "is_superuser"])
     return user

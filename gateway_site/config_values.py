@@ -8,7 +8,11 @@ from decimal import Decimal
 
 from exchange import MAX_TOKENS, normalise_base_url
 
-EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]+\.[^@\s,;<>\".]{2,63}")
+# the addresses that the site's own forms accept, as it keeps them; the site cannot be imported here
+EMAIL = re.compile(
+    r"(?=.{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])"
+)
 DOMAIN = re.compile(r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 PRICE = re.compile(r"[0-9]{1,7}(\.[0-9]*)?|\.[0-9]+")
 MAX_PRICE = Decimal(1_000_000)
@@ -64,9 +68,10 @@ def text(longest: int) -> Callable[[str], str]:
 
 
 def email(raw: str) -> str:
-    if raw and (len(raw) > 254 or not raw.isprintable() or not EMAIL.fullmatch(raw)):
+    value = raw.lower()
+    if raw and (len(raw) > 254 or not raw.isascii() or not EMAIL.fullmatch(value)):
         raise ValueError("must be an email address such as ada@example.com, or empty")
-    return raw.lower()
+    return value
 
 
 def base_url(raw: str) -> str:

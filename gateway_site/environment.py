@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import ipaddress
+import os
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
@@ -120,12 +122,20 @@ def read_url(
     return parsed
 
 
-def make_folder_for(file: str, place: str) -> None:
-    """Make the folder of a file that will be written. Raises ConfigError, naming the place."""
+def make_private_file(file: str, place: str) -> None:
+    """Make a file that will be written, and its folder, for their owner's eyes; what is there is left alone.
+
+    Raises ConfigError, naming the place, when the folder cannot be made.
+    """
+    if file == ":memory:":
+        return
     try:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{place}: the folder of {shown(file)} cannot be made ({error.strerror})") from None
+    # whoever opens it to write says better why it cannot be
+    with contextlib.suppress(OSError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _parse_dotenv(path: Path) -> dict[str, str]:

@@ -47,6 +47,7 @@ def logging_settings(level: str, form: str, log_file: str, *, stderr_level: str 
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"as_a_warning": {"()": "django.utils.log.CallbackFilter", "callback": _as_a_warning}},
         "formatters": {"gateway": {"()": "gateway_site.log_format.formatter", "form": form}},
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": level},
@@ -56,6 +57,8 @@ def logging_settings(level: str, form: str, log_file: str, *, stderr_level: str 
             "django.server": {"handlers": [], "level": level, "propagate": True},
             # a refused sign-in or a missing page is no fault of the site
             "django.request": {"level": _at_least("ERROR", level)},
+            # anybody can send another host, as often as they like: a line each, no traceback
+            "django.security.DisallowedHost": {"filters": ["as_a_warning"]},
             "urllib3": {"level": _at_least("WARNING", level)},
         },
     }
@@ -137,6 +140,11 @@ def _quoted(value: object) -> str:
 
 def _one_line(text: str) -> str:
     return UNPRINTABLE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+def _as_a_warning(record: logging.LogRecord) -> bool:
+    record.levelno, record.levelname, record.exc_info = logging.WARNING, "WARNING", None
+    return True
 
 
 def _at_least(floor: str, level: str) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.translation import gettext as _
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -46,6 +47,51 @@ def name_the_request(get_response: Handler) -> Handler:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = get_response(request)
         response["X-Request-ID"] = request_id
+        return response
+
+    return middleware
+
+
+def answer_head_without_a_body(get_response: Handler) -> Handler:
+    """The headers of GET, its length among them, and nothing after them."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
+            response.content = b""
+        return response
+
+    return middleware
+
+
+def refuse_large_bodies(get_response: Handler) -> Handler:
+    """Answer 413, before a byte is read, where a body is longer than any form of ours.
+
+    Django counts no uploaded file against ``DATA_UPLOAD_MAX_MEMORY_SIZE``. ``LARGER_BODIES`` allows more.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        larger = [limit for path, limit in settings.LARGER_BODIES.items() if request.path.startswith(path)]
+        limit = max([settings.DATA_UPLOAD_MAX_MEMORY_SIZE, *larger])
+        length = request.headers.get("Content-Length") or "0"
+        if not length.isdecimal() or int(length) <= limit:  # what is no length reads nothing
+            return get_response(request)
+        text = _("That is more than this page takes. Send less, and try again.")
+        return HttpResponse(text, status=413, content_type="text/plain; charset=utf-8")
+
+    return middleware
+
+
+def keep_pages_private(get_response: Handler) -> Handler:
+    """Let no cache keep what a person may see, the browser's own included, unless the view has decided.
+
+    Who brings a session may be signed in; to be sure would take a query for every answer.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            response.headers.setdefault("Cache-Control", "private, no-store")
         return response
 
     return middleware

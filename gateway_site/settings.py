@@ -48,14 +48,17 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gateway_site.middleware.trust_only_our_proxies",
     "gateway_site.middleware.name_the_request",
+    "gateway_site.middleware.answer_head_without_a_body",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "gateway_site.middleware.refuse_large_bodies",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "gateway_site.middleware.keep_pages_private",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.note_session_use",
     "accounts.middleware.SignInRequiredMiddleware",
@@ -95,7 +98,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    env.make_folder_for(DATABASES["default"]["NAME"], "environment: DATABASE_URL")
+    env.make_private_file(DATABASES["default"]["NAME"], "environment: DATABASE_URL")
     DATABASES["default"]["OPTIONS"] = {
         # a writer waits its turn instead of failing at the first write after a read
         "transaction_mode": "IMMEDIATE",
@@ -163,6 +166,12 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# nothing of a request reaches the disk: no view takes files
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes
+# bytes that may come, by the beginning of the path, where it is more than that
+LARGER_BODIES: dict[str, int] = {}
+
 STATIC_URL = "static/"
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -185,7 +194,7 @@ TIME_ZONE = "UTC"
 LOGGING_CONFIG = "gateway_site.log_format.configure"
 LOG_FILE = str(BASE_DIR / TOKLIGENCE.log_file) if TOKLIGENCE.log_file else ""
 if LOG_FILE:
-    env.make_folder_for(LOG_FILE, "log_file")
+    env.make_private_file(LOG_FILE, "log_file")
 LOGGING = logging_settings(
     TOKLIGENCE.log_level,
     TOKLIGENCE.log_format,

@@ -9,13 +9,14 @@ from django.core.management.base import SystemCheckError
 from django.core.wsgi import get_wsgi_application
 
 from gateway_site.config import ConfigError
+from gateway_site.content_type import read_as_utf_8
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.settings")
 # gunicorn's code for "does not start": with another it would start worker after worker, for ever
 CANNOT_START = 3
 
 try:
-    application = get_wsgi_application()
+    application = read_as_utf_8(get_wsgi_application())
     call_command("check", stdout=io.StringIO())
 except ConfigError as error:
     sys.stderr.write(f"Configuration: {error}\n")

@@ -1,6 +1,7 @@
 """The control endpoint: how a rehearsal steers the Exchange while it runs. Only this machine may call it."""
 
 import ipaddress
+import re
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
@@ -22,6 +23,8 @@ _ON_BEHALF_OF_OTHERS = (
     "X-Forwarded-Proto",
     "X-Real-IP",
 )
+# A name of anybody's that resolves to this machine brings a page of theirs here, under their own origin.
+_HOST_OF_THIS_MACHINE = re.compile(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 def for_loopback(**views: View) -> View:
@@ -68,6 +71,10 @@ def reset_faults(request: ExchangeRequest) -> HttpResponseBase:
 
 def _is_from_this_machine(request: HttpRequest) -> bool:
     if any(name in request.headers for name in _ON_BEHALF_OF_OTHERS):
+        return False
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        return False
+    if not _HOST_OF_THIS_MACHINE.fullmatch(request.headers.get("Host", "")):
         return False
     try:
         address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))

@@ -3,8 +3,9 @@
 import socket
 from typing import Any, NamedTuple
 
-from django.core.wsgi import get_wsgi_application
 from gunicorn.app.base import BaseApplication
+
+from sandbox.content_type import sandbox_application
 
 
 class Address(NamedTuple):
@@ -61,6 +62,8 @@ class ExchangeServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no 
             "loglevel": "info" if verbose else "warning",
             "accesslog": "-" if verbose else None,
             "control_socket_disable": True,
+            # Nobody speaks for another caller here, not even on this machine.
+            "forwarded_allow_ips": "",
         }
         super().__init__()
 
@@ -69,4 +72,4 @@ class ExchangeServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no 
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return get_wsgi_application()
+        return sandbox_application()

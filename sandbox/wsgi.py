@@ -6,12 +6,13 @@ Its database has to be migrated already (docs/sandbox.md says how). gunicorn run
 import os
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.wsgi import get_wsgi_application
+
+from sandbox.content_type import sandbox_application
 
 # Set, not defaulted: a deployment that names the gateway's settings for all its processes means the gateway.
 os.environ["DJANGO_SETTINGS_MODULE"] = "gateway_site.sandbox_settings"
 
-application = get_wsgi_application()
+application = sandbox_application()
 
 
 def _refuse_what_the_checks_refuse() -> None:

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.procfile import processes
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_LIMIT = 60
 OURS = (
@@ -90,18 +92,10 @@ def running_site(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = [
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--threads",
-        "4",
-        "--no-control-socket",
-        "--log-level",
-        "warning",
-    ]
+    server, *words = processes({"WEB_ADDRESS": f"127.0.0.1:{port}"})["web"]
     with (folder / "site.log").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "gateway_site.wsgi", *options],
+            [sys.executable, "-m", server, *words, "--workers", "1"],
             cwd=REPOSITORY,
             env=environment,
             stdout=output,

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import re
-import shlex
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from gunicorn.config import Config
 
+from tests.procfile import processes
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-
-def procfile() -> dict[str, list[str]]:
-    lines = (REPOSITORY / "Procfile").read_text().splitlines()
-    processes = (line.split(":", 1) for line in lines if line.strip() and not line.startswith("#"))
-    # ${NAME:-value} is what honcho's shell makes of it: the value, unless set
-    return {name: shlex.split(re.sub(r"\$\{\w+:-(.*?)\}", r"\1", words)) for name, words in processes}
 
 
 @pytest.mark.parametrize("target", ["run", "test", "test-long", "lint", "e2e", "bench"])
@@ -31,7 +26,7 @@ def test_make_knows_the_target(target: str) -> None:
 
 
 def test_the_web_process_is_a_server_that_exists() -> None:
-    server, application, *options = procfile()["web"]
+    server, application, *options = processes()["web"]
     assert server == "gunicorn"
     assert callable(importlib.import_module(application).application)
     parsed = vars(Config().parser().parse_args(options))
@@ -39,10 +34,22 @@ def test_the_web_process_is_a_server_that_exists() -> None:
 
 
 def test_every_other_process_is_a_command_that_exists() -> None:
-    processes = procfile()
-    assert set(processes) >= {"web", "exchange"}
-    for name, words in processes.items():
+    commands = processes()
+    assert set(commands) >= {"web", "exchange"}
+    for name, words in commands.items():
         if name == "web":
             continue
         assert words[:2] == ["python", "manage.py"]
         assert list(REPOSITORY.glob(f"*/management/commands/{words[2]}.py")), words
+
+
+def test_the_secret_of_a_checkout_is_for_its_owner_alone(tmp_path: Path) -> None:
+    command = ["make", "-f", str(REPOSITORY / "Makefile"), ".env", f"PYTHON={sys.executable}"]
+    before = os.umask(0o022)
+    try:
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    finally:
+        os.umask(before)
+    made = tmp_path / ".env"
+    assert "SECRET_KEY=" in made.read_text()
+    assert made.stat().st_mode & 0o777 == 0o600

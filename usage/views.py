@@ -23,6 +23,8 @@ from usage.dashboard import next_steps
 from usage.forms import RecordForm
 from usage.recording import record_usage
 
+RECORDING = 6.0
+"""Seconds that a report may take: more patient than a page, because a report that is cut off is in doubt."""
 AFTERWARDS = 2.0
 """Seconds that a person waits for new totals after usage was recorded."""
 
@@ -82,7 +84,7 @@ def record(request: SignedInRequest) -> HttpResponse:
     data = form.cleaned_data
     try:
         account = registration.account_of(request.user)
-        recorded = record_usage(account, **data)
+        recorded = record_usage(account, **data, deadline=RECORDING)
     except ExchangeRejected as refusal:
         if refusal.status == 409:
             return _conflict_page(request, refusal)

@@ -55,6 +55,11 @@ class ExchangeAccount(models.Model):
             models.UniqueConstraint(
                 fields=["exchange", "exchange_user_id"], name="accounts_one_person_per_exchange_user"
             ),
+            models.UniqueConstraint(
+                fields=["exchange", "provider_id"],
+                condition=models.Q(provider_id__isnull=False),
+                name="accounts_one_person_per_provider",
+            ),
         ]
 
     def __str__(self) -> str:

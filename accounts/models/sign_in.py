@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -27,20 +29,24 @@ class SignInCode(models.Model):
         return self.email
 
 
+class AttemptOutcome(models.TextChoices):
+    SENT = "sent", _("Code sent")
+    WITHHELD = "withheld", _("No code sent: not known here")
+    MAIL_FAILED = "mail_failed", _("Mail could not be sent")
+    LIMITED = "limited", _("Refused: too many")
+    WRONG = "wrong", _("Wrong code")
+    SIGNED_IN = "signed_in", _("Signed in")
+
+
 class SignInAttempt(models.Model):
     """What was tried at the door, and how it ended: for the limits, and for the operator to read."""
 
-    class Outcome(models.TextChoices):
-        SENT = "sent", _("Code sent")
-        WITHHELD = "withheld", _("No code sent: not known here")
-        MAIL_FAILED = "mail_failed", _("Mail could not be sent")
-        LIMITED = "limited", _("Refused: too many")
-        WRONG = "wrong", _("Wrong code")
-        SIGNED_IN = "signed_in", _("Signed in")
+    Outcome: TypeAlias = AttemptOutcome
 
     at = models.DateTimeField(_("at"), db_index=True)
     email = models.EmailField(_("email"))
     network = models.CharField(_("network"), max_length=64)
+    wider_network = models.CharField(max_length=64, blank=True, default="", editable=False)
     browser = models.CharField(
         _("known browser"),
         max_length=64,
@@ -48,7 +54,7 @@ class SignInAttempt(models.Model):
         default="",
         help_text=_("Set when this browser had signed in before."),
     )
-    outcome = models.CharField(_("outcome"), max_length=12, choices=Outcome.choices)
+    outcome = models.CharField(_("outcome"), max_length=12, choices=AttemptOutcome.choices)
 
     class Meta:
         verbose_name = _("sign-in attempt")
@@ -57,8 +63,14 @@ class SignInAttempt(models.Model):
         indexes = [
             models.Index(fields=["email", "at"], name="accounts_attempt_email"),
             models.Index(fields=["network", "at"], name="accounts_attempt_network"),
+            models.Index(fields=["wider_network", "at"], name="accounts_attempt_wider"),
             models.Index(
                 fields=["browser", "at"], name="accounts_attempt_browser", condition=~models.Q(browser="")
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=AttemptOutcome.values), name="accounts_attempt_outcome_known"
             ),
         ]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -10,10 +11,36 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+LONGEST_EMAIL = 254
+# gateway_site.config_values reads an address by the same rule, for programs without Django
+EMAIL = re.compile(
+    r"(?=.{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])"
+)
+
 
 def normalise_email(email: str) -> str:
-    """The one form in which an address is stored and compared: lower case, no space around it."""
-    return email.strip().lower()
+    """The one form in which an address is stored and compared: lower case, no space around it, ASCII.
+
+    A domain of other letters is given the name under which it stands in the DNS: ``bücher.example`` and
+    ``xn--bcher-kva.example`` are one mailbox, hence one person. What is no address stays as it is, and
+    ``is_mailable`` refuses it.
+    """
+    email = email.strip().lower()
+    local, at, domain = email.rpartition("@")
+    if domain.isascii() or len(email) > LONGEST_EMAIL:
+        return email
+    try:
+        name = domain.encode("idna")
+        # where letters are lost on the way (ß, a soft hyphen), the mail would go to another domain
+        return f"{local}{at}{name.decode()}" if name.decode("idna") == domain else email
+    except UnicodeError:
+        return email
+
+
+def is_mailable(email: str) -> bool:
+    """Whether mail to this normalised address would leave, and go where it says."""
+    return len(email) <= LONGEST_EMAIL and EMAIL.fullmatch(email) is not None
 
 
 class UserManager(BaseUserManager["User"]):
@@ -39,6 +66,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     joined_at = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
     # moved to sign the person out everywhere: part of what every session must match
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
+    # moved to make every browser a new one: part of what a known browser must match
+    browsers_epoch = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 

@@ -246,3 +246,43 @@ def test_the_search_takes_anything(query: str) -> None:
     client = signed_in_as(make_user(staff=True))
     for name in LISTS:
         assert client.get(f"/admin/accounts/{name}/?q={query}").status_code == 200
+
+
+OPERATOR = {"is_active": "on", "is_staff": "on", "is_superuser": "on"}
+
+
+@pytest.mark.parametrize("lost", OPERATOR)
+def test_the_last_operator_cannot_be_shut_out(lost: str) -> None:
+    root = make_user(staff=True)
+    make_user(staff=True, active=False)
+    helper("change_user")
+    client = signed_in_as(root)
+    kept = {name: value for name, value in OPERATOR.items() if name != lost}
+    path = f"/admin/accounts/user/{root.pk}/change/"
+    response = client.post(path, {"display_name": "", **kept})
+    assert response.status_code == 200
+    assert "This is the last person who can do everything here." in text_of(response)
+    root.refresh_from_db()
+    assert (root.is_active, root.is_staff, root.is_superuser) == (True, True, True)
+    other = signed_in_as(make_user(staff=True))
+    assert change(other, root, **kept) == 302, "with two of them it is allowed"
+
+
+def test_the_last_operator_can_be_renamed() -> None:
+    root = make_user(staff=True)
+    assert change(signed_in_as(root), root, display_name="Root", **OPERATOR) == 302
+    root.refresh_from_db()
+    assert root.display_name == "Root"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("a@bücher.example", "a@xn--bcher-kva.example"), ("a@localhost", None), ('"a b"@example.com', None)],
+)
+def test_an_address_is_added_in_the_form_in_which_signing_in_looks_for_it(
+    typed: str, kept: str | None
+) -> None:
+    client = signed_in_as(make_user(email="root@example.com", staff=True))
+    client.post(ADD_USER, {"email": typed, "is_active": "on"})
+    added = User.objects.exclude(email="root@example.com").values_list("email", flat=True)
+    assert list(added) == ([kept] if kept else [])

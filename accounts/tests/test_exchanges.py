@@ -108,6 +108,26 @@ def test_a_change_is_written_at_once(desk: Desk, clock: time_machine.Traveller) 
     assert (row().reached_at, status_of(row()).state) == (NOW + timedelta(seconds=2), "connected")
 
 
+def test_a_call_that_was_not_made_is_no_news(desk: Desk, clock: time_machine.Traveller) -> None:
+    person = make_user()
+    desk.close()
+    desk_before = None
+    for _ in range(20):
+        clock.shift(timedelta(seconds=1))
+        try:
+            ensure_registered(person)
+        except CircuitOpen:
+            break
+        except ExchangeUnreachable:
+            desk_before = (row().failed_at, row().failure)
+    else:
+        pytest.fail("the breaker never opened")
+    clock.shift(exchanges.NOTE_EVERY)
+    with pytest.raises(CircuitOpen):
+        ensure_registered(person)
+    assert (row().failed_at, row().failure) == desk_before
+
+
 def test_a_refusal_is_an_answer(desk: Desk, clock: time_machine.Traveller) -> None:
     desk.say(403, {"error": "no"})
     with pytest.raises(ExchangeRejected):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from accounts.forms import CodeForm, EmailForm
@@ -11,7 +13,8 @@ from accounts.forms import CodeForm, EmailForm
         ("ada@example.com", "ada@example.com"),
         ("  ADA@Example.Com ", "ada@example.com"),
         ("ada+gateway@mail.example.co.uk", "ada+gateway@mail.example.co.uk"),
-        ("ada@BÜCHER.example", "ada@bücher.example"),
+        ("ada@BÜCHER.example", "ada@xn--bcher-kva.example"),
+        ("ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"),
         ("\u212aelvin@example.com", "kelvin@example.com"),
     ],
 )
@@ -47,6 +50,11 @@ def test_an_address_is_checked_in_the_form_in_which_it_is_kept(typed: str, kept:
         "ada@\u3002.com",
         "ada@[127.0.0.1]",
         "ada@" + "a." * 130 + "com",
+        "ada@localhost",
+        "a" * 65 + "@example.com",
+        "ada@b\u00fccher\u3002example",
+        "a..da@example.com",
+        "ada@-example.com",
     ],
 )
 def test_what_is_no_address_is_told_so(typed: str) -> None:
@@ -76,3 +84,20 @@ def test_a_code_may_be_pasted_as_the_mail_shows_it(typed: str) -> None:
 )
 def test_what_is_no_code_is_not_tried(typed: str) -> None:
     assert not CodeForm({"code": typed}).is_valid()
+
+
+@pytest.mark.parametrize("typed", ["ada@" + "ü." * 500_000 + "com", "1" * 1_000_000, " " * 1_000_000])
+def test_what_is_far_too_long_is_refused_at_once_and_not_shown_again(typed: str) -> None:
+    began = time.monotonic()
+    email, code = EmailForm({"email": typed, "next": "/" + typed}), CodeForm({"code": typed})
+    assert (email.is_valid(), code.is_valid()) == (False, False)
+    page = str(email) + str(code)
+    assert time.monotonic() - began < 2
+    assert len(page) < 5000
+
+
+def test_a_code_of_any_other_length_is_told_what_a_code_looks_like() -> None:
+    for typed in ("12345", "1" * 21):
+        assert CodeForm({"code": typed}).errors["code"] == [
+            "A code has six to eight digits. Copy it from the email as it stands there."
+        ]

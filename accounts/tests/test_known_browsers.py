@@ -9,9 +9,11 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from accounts import known_browsers
+from accounts import known_browsers, sessions
+from accounts.factories import make_user
 from accounts.known_browsers import COOKIE, SALT, known_browser, remember
 
+pytestmark = pytest.mark.django_db
 ADA, GRACE = "ada@example.com", "grace@example.com"
 
 
@@ -104,3 +106,19 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(settings: pytest
     morsel = response.cookies[COOKIE]
     assert (morsel["httponly"], morsel["samesite"], morsel["secure"]) == (True, "Lax", True)
     assert morsel["max-age"] == known_browsers.MAX_AGE
+
+
+def test_ending_all_other_sessions_makes_every_browser_a_new_one_until_it_signs_in_again() -> None:
+    ada = make_user(email=ADA)
+    make_user(email=GRACE)
+    cookie = cookie_after(ADA, GRACE)
+    sessions.end_others(ada, "the current one")
+    assert known_browser(request_with(cookie), ADA) == ""
+    assert known_browser(request_with(cookie), GRACE) != "", "others are not concerned"
+    assert known_browser(request_with(cookie_after(ADA, cookie=cookie)), ADA) != ""
+
+
+def test_who_is_signed_out_everywhere_has_no_known_browser_left() -> None:
+    cookie = cookie_after((ada := make_user(email=ADA)).email)
+    sessions.end_all(ada)
+    assert known_browser(request_with(cookie), ADA) == ""

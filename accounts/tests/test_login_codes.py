@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -160,3 +161,35 @@ def test_codes_of_yesterday_are_forgotten() -> None:
     kept("old", NOW - timedelta(days=2))
     kept("browser")
     assert SignInCode.objects.count() == 1
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let this happen once, after a code has been compared and before it is used up."""
+    compare = login_codes.constant_time_compare
+
+    def compare_and_then(one: str, other: str) -> bool:
+        monkeypatch.setattr(login_codes, "constant_time_compare", compare)
+        same = compare(one, other)
+        happens()
+        return same
+
+    monkeypatch.setattr(login_codes, "constant_time_compare", compare_and_then)
+
+
+def test_a_code_that_is_replaced_while_it_is_compared_signs_nobody_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, later = kept("browser"), NOW + timedelta(seconds=60)
+    meanwhile(monkeypatch, lambda: keep("grace@example.com", "browser", "407182", later))
+    with pytest.raises(SpentCodeError):
+        redeem("browser", old, later)
+    assert redeem("browser", "407182", later) == "grace@example.com", "and the new one is not used up"
+
+
+def test_a_code_that_is_used_while_it_is_compared_signs_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = kept("browser")
+    winners: list[str] = []
+    meanwhile(monkeypatch, lambda: winners.append(redeem("browser", code, NOW)))
+    with pytest.raises(SpentCodeError):
+        redeem("browser", code, NOW)
+    assert winners == [EMAIL]

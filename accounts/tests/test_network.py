@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.test import RequestFactory
 
-from accounts.network import network_of
+from accounts.network import network_of, wider
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,17 @@ from accounts.network import network_of
 def test_one_customer_is_one_network(address: str, network: str) -> None:
     assert network_of(RequestFactory().get("/", REMOTE_ADDR=address)) == network
     assert len(network) <= 64
+
+
+@pytest.mark.parametrize(
+    ("network", "around_it"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ("2001:db8:1:ffff::/64", "2001:db8:1::/48"),
+        ("::/64", "::/48"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_the_most_that_one_customer_is_given(network: str, around_it: str) -> None:
+    assert wider(network) == around_it

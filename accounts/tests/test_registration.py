@@ -118,18 +118,57 @@ def test_one_number_for_two_people_is_not_taken(user: User, desk: Desk) -> None:
     ensure_registered(user)
     other = make_user(email="grace@example.com")
     desk.say(200, user_answer("grace@example.com", id=1))
-    with pytest.raises(ExchangeProtocolError, match="same account number to two people"):
+    with pytest.raises(ExchangeProtocolError, match="same number to two people"):
         ensure_registered(other)
     assert not account_of(other).is_registered
     assert account_of(user).exchange_user_id == 1
 
 
-def test_a_very_long_name_is_kept_as_it_was_given(user: User, desk: Desk) -> None:
-    profile = {"id": 3, "user_id": 7, "display_name": "字" * 3000, "description": "x" * 10_000}
-    desk.say(200, {**user_answer(user.email, roles=["consumer", "provider"]), "provider": profile})
+def test_one_provider_number_for_two_people_is_not_taken(user: User, desk: Desk) -> None:
+    taken = make_account(provider=True).provider_id
+    profile = {"id": taken, "user_id": 7, "display_name": "Eve", "description": ""}
+    desk.say(200, {**user_answer(user.email, id=10**9, roles=["provider"]), "provider": profile})
+    with pytest.raises(ExchangeProtocolError, match="same number to two people"):
+        ensure_registered(user)
+    assert not account_of(user).is_provider
+
+
+def long_profile(user: User, name: int, description: int) -> dict[str, object]:
+    profile = {"id": 3, "user_id": 7, "display_name": "字" * name, "description": "x" * description}
+    return {**user_answer(user.email, roles=["consumer", "provider"]), "provider": profile}
+
+
+def test_a_long_name_is_kept_as_it_was_given_and_one_without_end_is_cut(user: User, desk: Desk) -> None:
+    desk.say(200, long_profile(user, 500, 4000))
     account = ensure_registered(user)
     account.refresh_from_db()
-    assert account.provider_name == "字" * 3000
+    assert (account.provider_name, account.provider_description) == ("字" * 500, "x" * 4000)
+    desk.say(200, long_profile(user, 501, 4001))
+    account = ensure_registered(user)
+    account.refresh_from_db()
+    assert (account.provider_name, account.provider_description) == ("字" * 499 + "…", "x" * 3999 + "…")
+
+
+def test_a_name_that_was_cut_is_not_sent_as_a_wish_to_rename(user: User, desk: Desk) -> None:
+    user.display_name = "Countess"
+    desk.say(200, long_profile(user, 3000, 10_000))
+    ensure_registered(user)
+    ensure_registered(user)
+    assert desk.asked[-1] == {"email": user.email, "roles": ["consumer", "provider"]}
+
+
+@pytest.mark.parametrize("roles", [["consumer"] * 21, ["r" * 51]])
+def test_roles_without_end_are_not_taken(user: User, desk: Desk, roles: list[str]) -> None:
+    desk.say(200, user_answer(user.email, roles=roles))
+    with pytest.raises(ExchangeProtocolError, match="more roles, or longer ones"):
+        ensure_registered(user)
+    assert not account_of(user).is_registered
+
+
+def test_twenty_roles_of_fifty_characters_are_taken(user: User, desk: Desk) -> None:
+    roles = [f"{number:050}" for number in range(20)]
+    desk.say(200, user_answer(user.email, roles=roles))
+    assert ensure_registered(user).roles == roles
 
 
 @pytest.mark.parametrize(

@@ -88,5 +88,5 @@ def test_who_waits_for_registration_becomes_both_at_once(client: Client, user: o
     assert (account.is_registered, account.roles) == (True, ["consumer", "provider"])
 
 
-def test_it_takes_only_a_post(signed_in: Client) -> None:
-    assert signed_in.get(BECOME).status_code == 405
+def test_it_does_nothing_but_by_post_and_leads_to_its_page(signed_in: Client) -> None:
+    assert signed_in.get(BECOME)["Location"] == "/accounts/settings/"

@@ -33,9 +33,9 @@ def test_where_there_is_no_other_nothing_is_ended(client: Client, desk: Desk) ->
     assert is_signed_in(client)
 
 
-def test_it_takes_only_a_post(client: Client, desk: Desk) -> None:
+def test_it_does_nothing_but_by_post_and_leads_to_its_page(client: Client, desk: Desk) -> None:
     other = Client()
     sign_in(client)
     sign_in(other)
-    assert client.get(END_OTHERS).status_code == 405
+    assert client.get(END_OTHERS)["Location"] == "/accounts/settings/"
     assert is_signed_in(other)

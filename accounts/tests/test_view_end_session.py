@@ -66,7 +66,7 @@ def test_nobody_ends_anything_without_signing_in(client: Client, desk: Desk) -> 
     assert is_signed_in(other)
 
 
-def test_it_takes_only_a_post(client: Client, desk: Desk) -> None:
+def test_it_does_nothing_but_by_post_and_leads_to_its_page(client: Client, desk: Desk) -> None:
     sign_in(client)
-    assert client.get(end_of(client)).status_code == 405
+    assert client.get(end_of(client))["Location"] == "/accounts/settings/"
     assert is_signed_in(client)

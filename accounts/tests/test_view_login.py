@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
@@ -19,6 +21,7 @@ from accounts.tests.helpers import (
     mailed_code,
     sign_in,
     text_of,
+    wrong,
 )
 from accounts.tests.wire import Desk
 
@@ -52,10 +55,11 @@ def test_it_sends_a_code_and_goes_on_to_the_next_step(client: Client) -> None:
 
 
 def test_asking_takes_these_queries(client: Client) -> None:
-    # 1 forget attempts of ninety days ago, 2 enter this attempt, 3-6 one count for each of the four limits,
-    # 7 the user, 8 wrong codes of the last day, 9 forget codes of yesterday, 10 the code of this browser,
-    # 11 keep the new one, 12 close the attempt, 13 is the new session's key taken, 14 begin the session
-    with counted_queries(14):
+    # 1 forget attempts of ninety days ago, 2 enter this attempt, 3 has the address signed in from here,
+    # 4-9 one count for each of the six limits, 10 the user, 11 wrong codes of the last day,
+    # 12 forget codes of yesterday, 13 the code of this browser, 14 keep the new one, 15 close the attempt,
+    # 16 is the new session's key taken, 17 begin the session
+    with counted_queries(17):
         ask(client)
 
 
@@ -132,6 +136,30 @@ def test_asking_makes_nobody_a_user(client: Client) -> None:
     assert not User.objects.exists()
 
 
+@pytest.mark.parametrize("extra", [{}, HTMX], ids=["plain", "htmx"])
+@pytest.mark.parametrize("sign_up", ["open", "closed"])
+def test_the_same_address_again_within_a_minute_keeps_the_code_that_was_sent(
+    client: Client, configure: Callable[..., None], desk: Desk, sign_up: str, extra: dict[str, str]
+) -> None:
+    configure(sign_up=sign_up)
+    with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as clock:
+        first = ask(client, **extra)
+        clock.shift(59)
+        again = ask(client, " ADA@example.com", wanted="/usage/record/", **extra)
+        assert again.status_code == first.status_code
+        assert client.get(VERIFY).context["resend_in"] == 1
+        assert (len(mail.outbox), SignInAttempt.objects.count()) == (1, 1)
+        if sign_up == "open":
+            entered = Client()
+            entered.cookies = client.cookies
+            response = entered.post(VERIFY, {"code": mailed_code()})
+            assert response["Location"] == "/usage/record/", "where it was wanted to go the last time"
+            return
+        clock.shift(1)
+        ask(client, **extra)
+        assert len(mail.outbox) == 2
+
+
 def test_a_second_address_in_the_same_browser_replaces_the_first(client: Client) -> None:
     ask(client, "ada@example.com")
     ask(client, "grace@example.com")
@@ -162,6 +190,23 @@ def test_while_an_address_is_being_guessed_its_codes_are_longer(client: Client, 
     assert client.post(VERIFY, {"code": mailed_code()}).status_code == 302
     ask(Client(), "grace@example.com")
     assert len(mailed_code()) == 6
+
+
+def test_a_known_browser_that_guesses_gets_longer_codes_too(client: Client, desk: Desk) -> None:
+    with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as clock:
+        sign_in(client)
+        client.post("/accounts/logout/")
+        for _ in range(4):
+            clock.shift(timedelta(minutes=16))
+            ask(client)
+            assert len(mailed_code()) == 6
+            for _ in range(5):
+                client.post(VERIFY, {"code": wrong(mailed_code())})
+        clock.shift(timedelta(minutes=16))
+        ask(client)
+        assert len(mailed_code()) == 8
+        ask(Client())
+        assert len(mailed_code()) == 6, "which lengthens nobody else's"
 
 
 def test_the_browser_of_the_person_gets_six_digits_meanwhile(client: Client, desk: Desk) -> None:

@@ -37,8 +37,8 @@ def test_the_address_and_the_rights_cannot_be_changed_here(signed_in: Client, us
     assert (user.email, user.is_staff, user.is_superuser) == ("ada@example.com", False, False)
 
 
-def test_it_takes_only_a_post(signed_in: Client) -> None:
-    assert signed_in.get(PROFILE).status_code == 405
+def test_it_does_nothing_but_by_post_and_leads_to_its_page(signed_in: Client) -> None:
+    assert signed_in.get(PROFILE)["Location"] == "/accounts/settings/"
 
 
 def test_nobody_changes_anything_without_signing_in(client: Client, user: User) -> None:

@@ -52,6 +52,6 @@ def test_it_goes_back_to_the_page_from_which_it_was_asked(
     assert signed_in.post(REFRESH, {"next": wanted})["Location"] == target
 
 
-def test_it_takes_only_a_post(signed_in: Client, desk: Desk) -> None:
-    assert signed_in.get(REFRESH).status_code == 405
+def test_it_does_nothing_but_by_post_and_leads_to_its_page(signed_in: Client, desk: Desk) -> None:
+    assert signed_in.get(REFRESH)["Location"] == "/accounts/settings/"
     assert desk.asked == []

@@ -48,8 +48,8 @@ def test_nobody_is_sent_to_another_site(client: Client, wanted: str) -> None:
     assert client.post(THEME, {"theme": "dark", "next": wanted})["Location"] == "/"
 
 
-def test_it_takes_only_a_post(client: Client) -> None:
-    assert client.get(THEME, {"theme": "dark"}).status_code == 405
+def test_it_does_nothing_but_by_post_and_leads_to_its_page(client: Client) -> None:
+    assert client.get(THEME, {"theme": "dark"})["Location"] == "/"
     assert COOKIE not in client.cookies
 
 

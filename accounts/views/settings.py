@@ -12,14 +12,14 @@ from django.shortcuts import redirect, resolve_url
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from accounts import registration, sessions
 from accounts import theme as themes
 from accounts.failures import explain_with_rules, failure_of
 from accounts.forms import ProfileForm, ProviderForm
 from accounts.profile import rename
-from accounts.web import SignedInRequest, local_path, page_of
+from accounts.web import SignedInRequest, form_target, local_path, page_of
 from exchange import ExchangeError
 
 
@@ -28,7 +28,7 @@ def settings(request: SignedInRequest) -> HttpResponse:
     return _page(request)
 
 
-@require_POST
+@form_target("accounts:settings")
 def profile(request: SignedInRequest) -> HttpResponse:
     form = ProfileForm(request.POST)
     if not form.is_valid():
@@ -38,7 +38,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
     return redirect("accounts:settings")
 
 
-@require_POST
+@form_target("accounts:settings")
 def become_provider(request: SignedInRequest) -> HttpResponse:
     form = ProviderForm(request.POST)
     if not form.is_valid():
@@ -56,7 +56,7 @@ def become_provider(request: SignedInRequest) -> HttpResponse:
     return redirect("accounts:settings")
 
 
-@require_POST
+@form_target("accounts:settings")
 def refresh(request: SignedInRequest) -> HttpResponse:
     """Ask the Exchange for the registration again, or for the first time."""
     try:
@@ -68,7 +68,7 @@ def refresh(request: SignedInRequest) -> HttpResponse:
     return HttpResponseRedirect(_back(request, "accounts:settings"))
 
 
-@require_POST
+@form_target("accounts:settings")
 def end_session(request: SignedInRequest, public_id: uuid.UUID) -> HttpResponse:
     ended = sessions.end_one(request.user, public_id)
     if ended.session_key == request.session.session_key:
@@ -78,7 +78,7 @@ def end_session(request: SignedInRequest, public_id: uuid.UUID) -> HttpResponse:
     return redirect("accounts:settings")
 
 
-@require_POST
+@form_target("accounts:settings")
 def end_other_sessions(request: SignedInRequest) -> HttpResponse:
     ended = sessions.end_others(request.user, request.session.session_key)
     text = ngettext("Signed out in one other browser.", "Signed out in %(ended)d other browsers.", ended)
@@ -87,7 +87,7 @@ def end_other_sessions(request: SignedInRequest) -> HttpResponse:
 
 
 @login_not_required
-@require_POST
+@form_target("usage:dashboard")
 def theme(request: HttpRequest) -> HttpResponse:
     """Light, dark or as the system has it; open to all, because the sign-in page has a look too."""
     # the page, not the form's own word: HTMX may have put another page around the form since

@@ -17,13 +17,12 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
 from accounts import known_browsers, limits, login_codes, registration, sessions, sign_in
 from accounts.failures import explain_with_rules
 from accounts.forms import CodeForm, EmailForm
-from accounts.web import SiteRequest, local_path
+from accounts.web import SiteRequest, form_target, local_path
 
 
 @login_not_required
@@ -80,7 +79,7 @@ def verify(request: SiteRequest) -> HttpResponse:
 
 
 @login_not_required
-@require_POST
+@form_target("accounts:verify")
 def resend(request: SiteRequest) -> HttpResponse:
     """Send another code to the same address."""
     form = CodeForm()
@@ -97,7 +96,7 @@ def resend(request: SiteRequest) -> HttpResponse:
 
 
 @login_not_required
-@require_POST
+@form_target("usage:dashboard")
 def logout(request: SiteRequest) -> HttpResponse:
     sessions.end(request)
     return redirect("accounts:login")

@@ -176,6 +176,18 @@ def test_a_known_person_becomes_the_operator_and_stays_the_same(
     assert (known.is_staff, known.is_superuser, known.display_name) == (True, True, "Known")
 
 
+def test_an_operator_who_was_made_inactive_is_let_in_again(
+    wire: Wire,  # noqa: F811
+    configure: Configure,
+) -> None:
+    known = User.objects.create_user(EMAIL, is_active=False, is_staff=True, is_superuser=True)
+    configure(admin_email=EMAIL)
+    registers(wire)
+    bootstrap()
+    known.refresh_from_db()
+    assert known.is_active
+
+
 def test_the_operator_is_made_even_while_the_exchange_is_down(
     wire: Wire,  # noqa: F811
     configure: Configure,

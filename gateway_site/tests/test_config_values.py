@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.forms import EmailForm
 from gateway_site.config import READERS, ConfigError, load_config
 from gateway_site.tests.config_files import Write, one_line, refusal
 
@@ -149,3 +150,38 @@ def test_a_price_keeps_every_decimal(price: Decimal) -> None:
 def test_a_price_is_not_rounded_by_a_float(tmp_path: Path) -> None:
     config = load_config(tmp_path, {"TOKLIGENCE_PRICE_PER_1K": "0.100"})
     assert str(config.price_per_1k) == "0.100"
+
+
+ADDRESS = st.text("aZ0.-_+@[]\"' ü\u212a", max_size=30)
+
+
+@given(
+    ADDRESS | st.tuples(ADDRESS, ADDRESS).map("@".join) | st.builds("{}@{}.example".format, ADDRESS, ADDRESS)
+)
+def test_an_address_is_accepted_exactly_where_the_sign_in_page_keeps_it_as_written(raw: str) -> None:
+    form = EmailForm({"email": raw})
+    wanted = raw.lower() if form.is_valid() and form.cleaned_data["email"] == raw.lower() else None
+    try:
+        read: object = READERS["email"](raw)
+    except ValueError:
+        read = None
+    assert (read or None) == (wanted if raw.isascii() else None)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *("a@b.c", "a@b.co", "a@-b.co", "a@b-.co", "a@b.c-", ".a@b.co", "a.@b.co", "a@b.co.", "a@b.1"),
+        *("a@" + "b" * length + ".co" for length in (63, 64)),
+        *("a" * length + "@b.co" for length in (64, 65)),
+        *("a@" + "b." * labels + "co" for labels in (124, 125, 126)),
+        *("a@[127.0.0.1]", "a@localhost", "a@xn--bcher-kva.example", "o'neil@b.co", "a@b_c.co", "a\n@b.co"),
+    ],
+)
+def test_the_sign_in_page_and_the_configuration_agree(raw: str) -> None:
+    try:
+        READERS["email"](raw)
+        accepted = True
+    except ValueError:
+        accepted = False
+    assert accepted == EmailForm({"email": raw}).is_valid()

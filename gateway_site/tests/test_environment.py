@@ -207,5 +207,27 @@ def test_an_empty_url_is_the_default() -> None:
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError) as caught:
-        env.make_folder_for(str(tmp_path / "file" / "below" / "gateway.sqlite3"), "environment: DATABASE_URL")
+        env.make_private_file(
+            str(tmp_path / "file" / "below" / "gateway.sqlite3"), "environment: DATABASE_URL"
+        )
     assert one_line(caught.value).startswith("environment: DATABASE_URL: the folder of ")
+
+
+def test_a_file_and_its_folder_are_made_for_their_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "var" / "gateway.sqlite3"
+    env.make_private_file(str(file), "environment: DATABASE_URL")
+    assert [path.stat().st_mode & 0o777 for path in (file.parent, file)] == [0o700, 0o600]
+
+
+def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.sqlite3"
+    file.write_text("data")
+    file.chmod(0o640)
+    env.make_private_file(str(file), "environment: DATABASE_URL")
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("data", 0o640)
+
+
+def test_a_database_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    env.make_private_file(":memory:", "environment: DATABASE_URL")
+    assert list(tmp_path.iterdir()) == []

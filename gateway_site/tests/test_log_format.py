@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import structlog
+from django.core.exceptions import SuspiciousOperation
+from django.test import Client
 from django.utils.log import DEFAULT_LOGGING
 from hypothesis import given
 from hypothesis import strategies as st
@@ -278,3 +280,21 @@ def test_a_missing_page_is_no_line_and_a_failure_is_one(captured: Callable[..., 
         "error [django.request] Internal Server Error: /",
         'info [django.server] "GET / HTTP/1.1" 200',
     ]
+
+
+def test_a_host_that_is_not_ours_is_a_line_of_warning(captured: Callable[..., Read]) -> None:
+    read = captured()
+    assert Client(headers={"host": "evil.example"}).get("/accounts/login/").status_code == 400
+    (line,) = read()
+    assert " warning [django.security.DisallowedHost] " in line
+    assert "evil.example" in line
+
+
+def test_another_suspicion_keeps_its_traceback(captured: Callable[..., Read]) -> None:
+    read = captured()
+    try:
+        raise SuspiciousOperation("why")
+    except SuspiciousOperation:
+        logging.getLogger("django.security.SuspiciousOperation").exception("why")
+    assert " error " in read()[0]
+    assert len(read()) > 1

@@ -10,7 +10,12 @@ from django.test import Client, RequestFactory, override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_site.middleware import name_the_request, read_address, trust_only_our_proxies
+from gateway_site.middleware import (
+    answer_head_without_a_body,
+    name_the_request,
+    read_address,
+    trust_only_our_proxies,
+)
 
 PROXIES = tuple(ipaddress.ip_network(text) for text in ("10.0.0.0/8", "2001:db8:ffff::/48", "127.0.0.1"))
 STRANGER, PROXY, PROXY_6 = "198.51.100.7", "10.0.0.1", "2001:db8:ffff::1"
@@ -174,3 +179,11 @@ def test_what_an_earlier_request_bound_is_forgotten() -> None:
 @pytest.mark.django_db
 def test_every_answer_has_a_name(path: str, client: Client) -> None:
     assert len(client.get(path)["X-Request-ID"]) == 32
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", b"text"), ("HEAD", b""), ("POST", b"text")])
+def test_an_answer_to_head_has_no_body(method: str, body: bytes) -> None:
+    view = answer_head_without_a_body(lambda request: HttpResponse(b"text", headers={"Content-Length": "4"}))
+    response = view(RequestFactory().generic(method, "/"))
+    assert isinstance(response, HttpResponse)
+    assert (response.content, response["Content-Length"]) == (body, "4")

@@ -137,6 +137,12 @@ def test_the_log_file_of_a_relative_path_is_in_the_project(project: Project) -> 
     assert (project.root / "logs" / "gateway.log").exists()
 
 
+def test_what_the_site_writes_is_for_its_owner_alone(project: Project) -> None:
+    settings_of(project, "LOG_FILE", TOKLIGENCE_LOG_FILE="var/gateway.log")
+    made = [project.root / "var", project.root / "var/gateway.sqlite3", project.root / "var/gateway.log"]
+    assert [path.stat().st_mode & 0o777 for path in made] == [0o700, 0o600, 0o600]
+
+
 def test_dotenv_counts_in_development_alone(project: Project) -> None:
     project.write(".env", f"SECRET_KEY={KEY}\nDEBUG=true\nTOKLIGENCE_DISPLAY_NAME=Of dotenv\n")
     in_dev = settings_of(project, "SECRET_KEY", "DEBUG", "TOKLIGENCE")

@@ -105,6 +105,40 @@ def test_it_is_not_there_for_a_call_on_behalf_of_others(
     assert exchange.get("/_control/faults").json() == BEHAVED
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.9.9.9", "[::1]", "[::1]:80"]
+)
+def test_a_name_of_this_machine_is_answered(exchange: Caller, host: str) -> None:
+    assert exchange.get("/_control/faults", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example:80",
+        "10.0.0.1",
+        "localhost:x",
+        "evil@localhost",
+    ],
+)
+def test_a_name_that_somebody_else_lets_point_here_is_not(exchange: Caller, host: str) -> None:
+    answer = exchange.send("PATCH", "/_control/faults", '{"latency_ms": 1}', {"Host": host})
+
+    assert answer.status_code == 404
+    assert exchange.get("/_control/faults").json() == BEHAVED
+    assert exchange.get("/providers", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("site", "status"),
+    [("none", 200), ("same-origin", 200), ("same-site", 404), ("cross-site", 404), ("x", 404)],
+)
+def test_a_page_of_another_site_does_not_reach_it(exchange: Caller, site: str, status: int) -> None:
+    assert exchange.get("/_control/faults", headers={"Sec-Fetch-Site": site}).status_code == status
+
+
 ASK_FROM = """
 import io, json, sys
 from sandbox.wsgi import application
@@ -113,7 +147,8 @@ call_command("migrate", verbosity=0)
 statuses = {}
 for address in json.load(sys.stdin):
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/_control/faults", "SERVER_NAME": "exchange",
-               "SERVER_PORT": "80", "wsgi.input": io.BytesIO(), "REMOTE_ADDR": address}
+               "SERVER_PORT": "80", "wsgi.input": io.BytesIO(), "REMOTE_ADDR": address,
+               "HTTP_HOST": "localhost"}
     answer = application(environ, lambda status, headers: statuses.update({address: int(status[:3])}))
     answer.close()
 json.dump(statuses, sys.stdout)

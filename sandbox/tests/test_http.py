@@ -100,6 +100,19 @@ def test_a_body_may_come_in_chunks_and_under_any_content_type(exchange: Caller) 
     assert "Content-Type" not in again.request.headers
 
 
+@pytest.mark.parametrize(
+    "charset", ["rot13", "hex", "base64", "zlib", "idna", "unicode_escape", "undefined", "utf-16", "nope"]
+)
+def test_the_charset_that_a_caller_names_is_none_of_its_business(exchange: Caller, charset: str) -> None:
+    named = {"Content-Type": f"application/json; charset={charset}"}
+    listed = exchange.get("/services", headers=named, provider_id=1)
+    registered = exchange.send("POST", "/users?a=b", '{"email": "charset@http.example"}', named)
+
+    assert listed.status_code == 200
+    assert registered.status_code in (200, 201, 400)
+    assert registered.status_code == exchange.post("/users", {"email": "charset@http.example"}).status_code
+
+
 def test_head_has_the_headers_of_get(exchange: Caller) -> None:
     got = exchange.get("/providers")
     head = exchange.session.head(f"{exchange.base_url}/providers", timeout=30)
