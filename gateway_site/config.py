@@ -60,6 +60,8 @@ class GatewayConfig:
     price_per_1k: Decimal = Decimal("0.5")
     """USD per 1,000 tokens."""
     trial_tokens: int = 0
+    catalog_max_age: int = 300
+    """Seconds after which the catalogue that is kept here is fetched again."""
     sign_up: str = "open"
     """``open``, ``closed`` or ``@domain``."""
     log_level: str = "INFO"
@@ -84,6 +86,7 @@ READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "model_family": values.text(200),
     "price_per_1k": values.price,
     "trial_tokens": values.token_count,
+    "catalog_max_age": values.seconds,
     "sign_up": values.sign_up,
     "log_level": values.log_level,
     "log_format": values.one_of("text", "json"),

@@ -95,6 +95,12 @@ def token_count(raw: str) -> int:
     return int(raw)
 
 
+def seconds(raw: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", raw):
+        raise ValueError("must be a whole number of seconds, 0 or more, such as 300")
+    return int(raw)
+
+
 def sign_up(raw: str) -> str:
     value = raw.lower()
     if value in ("open", "closed") or DOMAIN.fullmatch(value):

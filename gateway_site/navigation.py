@@ -39,6 +39,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     services = [
         Item(title=_("Providers"), view="catalog:providers"),
         Item(title=_("Services"), view="catalog:services"),
+        Item(title=_("Compare"), view="catalog:compare"),
     ]
     if account and account.is_provider:
         services.append(Item(title=_("Publish a service"), view="catalog:publish"))

@@ -14,6 +14,7 @@ from gateway_site.config import PROJECT_ROOT, ConfigError, load_config
 from gateway_site.environment import read_dotenv
 
 WEB, EXCHANGE = "127.0.0.1:8000", "127.0.0.1:8080"
+OURS = ("web", "catalogue")
 
 
 def is_taken(address: str) -> bool:
@@ -37,11 +38,11 @@ def plan(web: str, *, default_exchange: bool, base_url: str) -> tuple[list[str],
         )
     told = [f"Tokligence Gateway   http://{web}", "Sign in with any email address: the code is printed here."]
     if not default_exchange:
-        return ["web"], [*told, f"Exchange             {base_url} (your base_url; no sandbox is started)"]
+        return [*OURS], [*told, f"Exchange             {base_url} (your base_url; no sandbox is started)"]
     if is_taken(EXCHANGE):
         why = "something listens there already; no sandbox is started"
-        return ["web"], [*told, f"Exchange             {base_url} ({why})"]
-    return ["web", "exchange"], [*told, f"Sandbox Exchange     {base_url} (play money; docs/sandbox.md)"]
+        return [*OURS], [*told, f"Exchange             {base_url} ({why})"]
+    return [*OURS, "exchange"], [*told, f"Sandbox Exchange     {base_url} (play money; docs/sandbox.md)"]
 
 
 def main() -> None:

@@ -8,15 +8,14 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from catalog.market import ServiceRow
+from catalog.choices import ServiceChoice
 
 MAX_TOKENS = 2**53 - 1
-LONGEST_LIST = 500
 NUMERIC = forms.TextInput(attrs={"inputmode": "numeric"})
 
 
 class RecordForm(forms.Form):
-    """Usage by hand. Given the services, they are a list to choose from; without, the number is asked for.
+    """Usage by hand. Given services, they are a list to choose from; without, the number is asked for.
 
     Which services there are is for the Exchange to say: a number that is not in the list is reported too.
     """
@@ -49,9 +48,9 @@ class RecordForm(forms.Form):
     # one page, one entry: sent twice, an Exchange that honours idempotency counts it once
     entry_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
-    def __init__(self, *args: Any, services: Sequence[ServiceRow] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, services: Sequence[ServiceChoice] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not 0 < len(services) <= LONGEST_LIST:
+        if not services:
             return
         field = self.fields["service_id"]
         given = self.data.get("service_id") if self.is_bound else self.initial.get("service_id")
@@ -65,20 +64,18 @@ class RecordForm(forms.Form):
             self.add_error(None, _("This form has lost its number. Reload the page, then fill it in again."))
 
 
-def _choices(services: Sequence[ServiceRow], given: str) -> list[tuple[Any, Any]]:
+def _choices(services: Sequence[ServiceChoice], given: str) -> list[tuple[Any, Any]]:
     choices: list[tuple[Any, Any]] = [("", _("Choose a service")), *_grouped(services)]
-    if given.strip() and given not in {str(row.id) for row in services}:
+    if given.strip() and given not in {str(row.number) for row in services}:
         choices.append((given, f"#{given.strip()}"))
     return choices
 
 
-def _grouped(services: Sequence[ServiceRow]) -> list[tuple[str, list[tuple[int, str]]]]:
+def _grouped(services: Sequence[ServiceChoice]) -> list[tuple[str, list[tuple[int, str]]]]:
     ordered = sorted(
-        services, key=lambda row: (row.provider_name.casefold(), row.provider_id, row.name.casefold())
+        services, key=lambda row: (row.provider_name.casefold(), row.provider_number, row.name.casefold())
     )
     return [
-        (name or f"#{provider_id}", [(row.id, row.name) for row in rows])
-        for (provider_id, name), rows in groupby(
-            ordered, key=lambda row: (row.provider_id, row.provider_name)
-        )
+        (name or f"#{number}", [(row.number, row.name) for row in rows])
+        for (number, name), rows in groupby(ordered, key=lambda row: (row.provider_number, row.provider_name))
     ]

@@ -16,7 +16,7 @@ from accounts import registration
 from accounts.exchanges import status_of
 from accounts.failures import Failure, explain, failure_of
 from accounts.web import SignedInRequest
-from catalog import market
+from catalog import choices
 from exchange import ExchangeError, ExchangeRejected, GatewayError
 from usage import snapshots
 from usage.dashboard import next_steps
@@ -115,11 +115,9 @@ def _conflict_page(request: SignedInRequest, refusal: ExchangeRejected) -> HttpR
 
 
 def _record_page(request: SignedInRequest, failure: Failure | None = None, **form_data: Any) -> HttpResponse:
-    try:
-        account = registration.account_of(request.user)
-        services = market.list_services(account, deadline=market.PAGE_DEADLINE)
-    except ExchangeError:
-        services = []  # its number can be typed
+    account = registration.account_of_request(request)
+    assert account is not None  # noqa: S101 - LoginRequiredMiddleware
+    services = choices.service_choices(account.exchange)
     context: dict[str, Any] = {"form": RecordForm(services=services, **form_data)}
     if failure:
         context |= {"error": failure.error, "rules": failure.rules}

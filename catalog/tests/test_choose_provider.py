@@ -22,16 +22,22 @@ def test_it_says_who_it_is(wire: Wire) -> None:
     assert text_of("choose_provider", "--model-family", "gpt-4o") == "Harbour (provider 8)\n"
 
 
-def test_its_document_has_the_contracts_names() -> None:
+def test_its_document_has_the_contracts_names_and_nothing_else() -> None:
     assert document_of("choose_provider", "--name", "north") == northwind()
 
 
 def test_some_can_be_left_out() -> None:
     assert document_of("choose_provider", "--exclude", "northwind", "--exclude", "x")["id"] == 8
+    assert document_of("choose_provider", "--exclude-provider", "#3")["id"] == 8
 
 
-def test_none_that_fits_is_a_failure() -> None:
-    with pytest.raises(CommandError, match="provider") as failed:
+def test_what_it_must_offer_and_which_is_taken_can_be_said() -> None:
+    assert document_of("choose_provider", "--strategy", "cheapest")["id"] == 8
+    assert document_of("choose_provider", "--max-price", "0.0052", "--min-trial", "20000")["id"] == 8
+
+
+def test_none_that_fits_is_a_failure_that_tells_the_nearest() -> None:
+    with pytest.raises(CommandError, match=r"Nearest: Northwind \(provider 3\): you leave") as failed:
         text_of("choose_provider", "--exclude", "Northwind", "--exclude", "Harbour")
     assert failed.value.returncode == 1
     assert isinstance(failed.value.__cause__, NoMatch)

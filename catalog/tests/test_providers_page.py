@@ -1,14 +1,32 @@
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ExchangeAccount
-from catalog.tests.wire import Wire, northwind, offer
+from catalog.paging import PAGE_SIZE
+from catalog.tests.mirrored import LONG_AGO, make_mirror, make_provider, make_service
+from catalog.tests.wire import Wire
 
 pytestmark = pytest.mark.django_db
 URL = "/catalog/providers/"
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture(autouse=True)
+def _no_call(wire: Wire) -> object:
+    """No page of this file may ask the Exchange anything."""
+    wire.is_down()
+    yield
+    assert len(wire.calls) == 0
+
+
+def names_on(html: str) -> list[str]:
+    return re.findall(r'<a href="/catalog/providers/\d+/">([^<]*)</a></h2>', html)
 
 
 def test_it_asks_for_a_sign_in(client: Client) -> None:
@@ -16,61 +34,102 @@ def test_it_asks_for_a_sign_in(client: Client) -> None:
     assert (response.status_code, response["Location"]) == (302, f"/accounts/login/?next={URL}")
 
 
-def test_it_shows_every_provider(wire: Wire, seller: Client, provider: ExchangeAccount) -> None:
-    own = northwind(id=provider.provider_id, display_name="Acme", description="")
-    wire.offers(offer(id=1), offer(id=2), providers=[northwind(), own])
-    page = seller.get(URL)
-    assert page.status_code == 200
-    html = page.content.decode()
-    assert html.index("Acme") < html.index("Northwind")
+def test_it_shows_every_provider(seller: Client, provider: ExchangeAccount) -> None:
+    make_mirror()
+    northwind = make_provider(number=3)
+    make_provider(number=provider.provider_id, name="acme", description="")
+    make_provider(name="Left long ago", delisted=True)
+    for gone in (False, False, True):
+        make_service(provider=northwind, delisted=gone)
+    html = seller.get(URL).content.decode()
+    assert names_on(html) == ["acme", "Northwind"]
     assert "In two regions" in html
     assert "No description given." in html
     assert "2 services" in html
     assert html.count(">You<") == 1
+    assert 'href="/catalog/providers/3/"' in html
 
 
-def test_names_are_escaped(wire: Wire, signed_in: Client) -> None:
-    wire.offers(providers=[northwind(display_name="<script>alert(1)</script>")])
+def test_names_are_escaped(signed_in: Client) -> None:
+    make_provider(name="<script>alert(1)</script>")
     assert "<script>alert" not in signed_in.get(URL).content.decode()
 
 
-def test_an_empty_market_says_so(wire: Wire, signed_in: Client) -> None:
-    wire.offers(providers=[])
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("name", ["alpha", "Beta", "gamma"]),
+        ("-name", ["gamma", "Beta", "alpha"]),
+        ("-offers", ["gamma", "alpha", "Beta"]),
+        ("newest", ["Beta", "gamma", "alpha"]),
+        ("x\x00", ["alpha", "Beta", "gamma"]),
+    ],
+)
+def test_its_orders(signed_in: Client, sort: str, names: list[str]) -> None:
+    for place, (name, offers) in enumerate({"alpha": 1, "gamma": 2, "Beta": 1}.items()):
+        seller = make_provider(name=name, listed_at=LONG_AGO + timedelta(days=place))
+        for _ in range(offers):
+            make_service(provider=seller)
+    assert names_on(signed_in.get(URL, {"sort": sort}).content.decode()) == names
+
+
+def test_it_finds_by_words_and_shows_who_left_on_wish(signed_in: Client) -> None:
+    make_mirror()
+    make_provider(name="Ätna")
+    make_provider(name="Fjord", description="ÄLTER")
+    make_provider(name="Ägäis", delisted=True)
+    make_provider(name="Zen")
+    assert names_on(signed_in.get(URL, {"q": "ä"}).content.decode()) == ["Fjord", "Ätna"]
+    html = signed_in.get(URL, {"q": "ägä", "delisted": "1"}).content.decode()
+    assert names_on(html) == ["Ägäis"]
+    assert ">Left<" in html
+    assert "No provider fits" in signed_in.get(URL, {"q": "nobody"}).content.decode()
+
+
+def test_htmx_gets_the_list_with_its_address(signed_in: Client) -> None:
+    make_provider()
+    page = signed_in.get(URL, {"q": "north", "sort": "name"}, **HTMX)
+    assert page.content.decode().strip().startswith("<section")
+    assert page["HX-Push-Url"] == f"{URL}?q=north"
+    assert "HX-Request" in page["Vary"]
+    whole = signed_in.get(URL, **HTMX, HTTP_HX_HISTORY_RESTORE_REQUEST="true")
+    assert "<!doctype html>" in whole.content.decode()
+
+
+def test_it_turns_its_pages(signed_in: Client) -> None:
+    for number in range(PAGE_SIZE + 2):
+        make_provider(name=f"P{number:03}")
+    assert names_on(signed_in.get(URL, {"page": "2"}).content.decode()) == [
+        f"P{PAGE_SIZE:03}",
+        f"P{PAGE_SIZE + 1:03}",
+    ]
+    beyond = signed_in.get(URL, {"page": "3"})
+    assert beyond.status_code == 404
+    assert "This list has 2 pages." in beyond.content.decode()
+
+
+def test_an_empty_market_says_so(signed_in: Client) -> None:
+    make_mirror()
     assert "Nobody sells here yet" in signed_in.get(URL).content.decode()
 
 
-def test_without_the_exchange_it_still_renders_and_says_what_to_do(wire: Wire, signed_in: Client) -> None:
-    wire.is_down()
-    page = signed_in.get(URL)
-    assert page.status_code == 200
-    html = page.content.decode()
-    assert "The Exchange cannot be reached at http://localhost:8080 (connection refused)." in html
-    assert "runexchange" in html
+def test_a_market_that_was_never_fetched_does_not_say_that_nobody_sells(signed_in: Client) -> None:
+    html = signed_in.get(URL).content.decode()
+    assert "The catalogue has not been fetched yet" in html
     assert "Nobody sells here yet" not in html
-    # the status beside the navigation is of now, not of before the page asked
-    assert "Exchange unreachable" in html
 
 
-@pytest.mark.parametrize("body", ["<html>proxy</html>", '{"providers": 3}', "[" * 100_000, b"\xff\xfe", ""])
-def test_an_answer_that_is_none_is_a_sentence(wire: Wire, signed_in: Client, body: str | bytes) -> None:
-    wire.answers("GET", "/services", {"services": []})
-    wire.answers("GET", "/providers", body)
-    page = signed_in.get(URL)
-    assert page.status_code == 200
-    assert "The catalogue cannot be shown now" in page.content.decode()
-    assert "<p>The Exchange at http://localhost:8080" in page.content.decode()
-
-
-def test_it_is_read_only(wire: Wire, signed_in: Client) -> None:
+def test_it_is_read_only(signed_in: Client) -> None:
     assert signed_in.post(URL).status_code == 405
 
 
+@pytest.mark.parametrize("sort", ["name", "-offers"])
 def test_its_queries_do_not_grow_with_the_market(
-    wire: Wire, signed_in: Client, django_assert_num_queries: DjangoAssertNumQueries
+    signed_in: Client, django_assert_num_queries: DjangoAssertNumQueries, sort: str
 ) -> None:
-    services = [offer(id=number, provider_id=number % 40) for number in range(200)]
-    wire.offers(*services, providers=[northwind(id=number) for number in range(40)])
-    # 1 session, 2 user, 3 the account, for the market, 4 how the Exchange did, noted after the first call,
-    # 5 the account as it is after the calls, for the frame of the page
-    with django_assert_num_queries(5):
-        signed_in.get(URL)
+    for number in range(70):
+        make_service(provider=make_provider(name=f"P{number}"))
+    # 1 session, 2 user, 3 the account, 4 how many there are, 5 this page's, 6 how many services each of them
+    # has, 7 how old the mirror is
+    with django_assert_num_queries(7):
+        signed_in.get(URL, {"sort": sort})

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 import requests
+from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.factories import make_account
 from accounts.models import ExchangeAccount
+from catalog import publishing
+from catalog.publish_once import Offer, take_turn
 from catalog.tests.wire import REFUSED, Wire, offer
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +24,13 @@ TYPED = {
     "price_per_1k_tokens": "0.0007",
     "trial_tokens": "12345",
 }
+TYPED_SERVICE = TYPED | {"price_per_1k_tokens": 0.0007, "trial_tokens": 12345}
 HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+def token_of(page: HttpResponse) -> str:
+    [token] = re.findall(r'name="token" value="(\w{32})"', page.content.decode())
+    return str(token)
 
 
 def shows_what_was_typed(html: str, **changes: str) -> bool:
@@ -121,12 +131,77 @@ def test_without_the_exchange_publishing_waits_and_keeps_what_was_typed(
     assert shows_what_was_typed(html)
 
 
-def test_a_lost_answer_is_said_as_such(wire: Wire, seller: Client) -> None:
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
+def test_a_lost_answer_is_settled_by_looking_and_said(
+    wire: Wire, seller: Client, provider: ExchangeAccount, headers: dict[str, str]
+) -> None:
     wire.answers("POST", "/services", requests.ConnectionError("reset"))
-    page = seller.post(URL, TYPED)
-    assert page.status_code == 504
-    assert "It is not known whether the Exchange" in page.content.decode()
+    wire.offers(offer(**TYPED_SERVICE, provider_id=provider.provider_id))
+    response = seller.post(URL, TYPED, **headers)
+    where = response.get("HX-Redirect") or response["Location"]
+    assert where == "/catalog/services/?mine=1"
+    said = "acme-llama is on offer: the answer was lost, so the Exchange was asked, and has it."
+    assert said in seller.get(where).content.decode()
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
+def test_what_was_lost_on_the_way_is_said_not_to_be_published(
+    wire: Wire, seller: Client, headers: dict[str, str]
+) -> None:
+    wire.answers("POST", "/services", requests.ConnectionError("reset"))
+    wire.offers()
+    page = seller.post(URL, TYPED, **headers)
+    assert page.status_code == 503
+    assert "It was not published, and nothing you typed is lost." in page.content.decode()
     assert shows_what_was_typed(page.content.decode())
+
+
+def test_where_nobody_can_look_the_next_press_of_this_form_looks_first(
+    wire: Wire, seller: Client, provider: ExchangeAccount
+) -> None:
+    wire.answers("POST", "/services", status=501)
+    wire.answers("GET", "/services", requests.ConnectionError("reset"))
+    page = seller.post(URL, TYPED | {"token": token_of(seller.get(URL))})
+    assert page.status_code == 504
+    assert "It is not known whether this was published" in page.content.decode()
+    assert shows_what_was_typed(page.content.decode())
+    wire.reset()
+    wire.offers(offer(**TYPED_SERVICE, provider_id=provider.provider_id))
+    again = seller.post(URL, TYPED | {"token": token_of(page)})
+    assert again["Location"] == "/catalog/services/?mine=1"
+    assert [call.request.method for call in wire.calls] == ["GET"], "nothing was sent"
+
+
+def test_the_same_form_sent_again_publishes_once(wire: Wire, seller: Client) -> None:
+    wire.answers("POST", "/services", {"service": offer(name="acme-llama")}, status=201)
+    form = TYPED | {"token": token_of(seller.get(URL))}
+    assert [seller.post(URL, form)["Location"] for _click in range(2)] == ["/catalog/services/?mine=1"] * 2
+    assert len(wire.sent("/services")) == 1
+    # with a change it is another wish, and so is another form
+    assert seller.post(URL, form | {"trial_tokens": "9"}).status_code == 302
+    assert (
+        seller.post(URL, form | {"trial_tokens": "9", "token": token_of(seller.get(URL))}).status_code == 302
+    )
+    assert len(wire.sent("/services")) == 3
+
+
+def test_a_refused_form_keeps_its_token(wire: Wire, seller: Client) -> None:
+    wire.answers("POST", "/services", REFUSED, status=400)
+    token = token_of(seller.get(URL))
+    assert token_of(seller.post(URL, TYPED | {"token": token})) == token
+    assert token_of(seller.get(URL)) != token
+
+
+def test_while_it_is_being_published_elsewhere_it_is_said(
+    wire: Wire, seller: Client, provider: ExchangeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "PAGE_DEADLINE", 0)
+    take_turn(provider, Offer(name="acme-llama", model_family="m", price_per_1k_tokens=Decimal(1)), wait=0)
+    page = seller.post(URL, TYPED)
+    assert page.status_code == 409
+    assert "is being published at this moment" in page.content.decode()
+    assert shows_what_was_typed(page.content.decode())
+    assert len(wire.calls) == 0
 
 
 @pytest.mark.parametrize(
@@ -157,22 +232,11 @@ def test_a_zero_with_a_huge_exponent_is_a_zero(wire: Wire, seller: Client) -> No
     assert wire.sent("/services")[0]["price_per_1k_tokens"] == 0
 
 
-def test_who_is_no_provider_is_shown_how_to_become_one(wire: Wire, signed_in: Client) -> None:
-    page = signed_in.get(URL)
-    assert page.status_code == 200
-    assert "First, become a provider" in page.content.decode()
-    assert "/accounts/settings/#provider" in page.content.decode()
-    assert "<form" not in page.content.decode().partition('id="main"')[2].partition("</main>")[0]
-    assert len(wire.calls) == 0
-
-
-def test_who_is_no_provider_cannot_publish_by_a_post_either(wire: Wire, signed_in: Client) -> None:
-    page = signed_in.post(URL, TYPED)
-    assert page.status_code == 403
-    assert "First, become a provider" in page.content.decode()
-    in_part = signed_in.post(URL, TYPED, **HTMX)
-    assert (in_part.status_code, in_part["HX-Redirect"]) == (200, URL)
-    assert len(wire.calls) == 0
+def test_an_address_can_fill_the_form_in(seller: Client) -> None:
+    page = seller.get(URL, {"name": "acme", "price_per_1k_tokens": "0.5", "token": "0" * 32, "odd": "1"})
+    assert 'value="acme"' in page.content.decode()
+    assert 'value="0.5"' in page.content.decode()
+    assert token_of(page) != "0" * 32
 
 
 def test_caches_keep_page_and_partial_apart(seller: Client) -> None:
@@ -193,6 +257,18 @@ def test_its_queries(wire: Wire, seller: Client, django_assert_num_queries: Djan
     with django_assert_num_queries(4):
         seller.get(URL)
     wire.answers("POST", "/services", REFUSED, status=400)
-    # the same, and how the Exchange did
-    with django_assert_num_queries(5):
+    seller.post(URL, TYPED)
+    # the same, and: 5 the turn of this name, 6 taken, 7 how it went. How the Exchange did is written every
+    # thirty seconds at most
+    with django_assert_num_queries(7):
+        seller.post(URL, TYPED)
+
+
+def test_its_queries_when_it_publishes(
+    wire: Wire, seller: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    wire.answers("POST", "/services", {"service": offer(name="acme-llama")})
+    seller.post(URL, TYPED)
+    # 1 session, 2 user, 3 the account, 4 the turn, 5 taken, then the mirror, how it went, and the notice
+    with django_assert_max_num_queries(17):
         seller.post(URL, TYPED)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+import requests
 from django.core.management import CommandError
 
 from accounts.models import ExchangeAccount
@@ -83,3 +84,41 @@ def test_who_is_no_provider_is_told_how_to_become_one(
         text_of("publish_service", *LLAMA)
     assert failed.value.returncode == 1
     assert len(wire.calls) == 0
+
+
+def test_a_lost_answer_is_looked_for_and_said(wire: Wire, acting: ExchangeAccount) -> None:
+    wire.answers("POST", "/services", requests.ConnectionError("reset"))
+    wire.offers(offer(name="acme-llama", model_family="llama", provider_id=acting.provider_id))
+    words = (*LLAMA, "--price-per-1k", "0.0052", "--trial-tokens", "20000")
+    assert text_of("publish_service", *words).splitlines() == [
+        "Published service 11: acme-llama, llama, $0.0052 per 1K tokens.",
+        "The answer was lost, so the Exchange was asked: it has the service as given here.",
+    ]
+    assert document_of("publish_service", *words)["id"] == 11
+
+
+def test_what_was_lost_on_the_way_is_a_failure(wire: Wire, acting: ExchangeAccount) -> None:
+    wire.answers("POST", "/services", requests.ConnectionError("reset"))
+    wire.offers()
+    with pytest.raises(CommandError, match="It was not published") as failed:
+        text_of("publish_service", *LLAMA)
+    assert failed.value.returncode == 1
+
+
+def test_where_nobody_can_look_the_next_run_looks_first(wire: Wire, acting: ExchangeAccount) -> None:
+    wire.answers("POST", "/services", status=501)
+    wire.answers("GET", "/services", requests.ConnectionError("reset"))
+    with pytest.raises(CommandError, match="It is not known whether this was published") as failed:
+        text_of("publish_service", *LLAMA, "--price-per-1k", "0.0052", "--trial-tokens", "20000")
+    assert failed.value.returncode == 1
+    wire.reset()
+    wire.offers(offer(name="acme-llama", model_family="llama", provider_id=acting.provider_id))
+    text_of("publish_service", *LLAMA, "--price-per-1k", "0.0052", "--trial-tokens", "20000")
+    assert [call.request.method for call in wire.calls] == ["GET"], "nothing was sent"
+
+
+def test_run_again_on_purpose_it_publishes_again(wire: Wire, acting: ExchangeAccount) -> None:
+    wire.answers("POST", "/services", {"service": offer(name="acme-llama")})
+    for _run in range(2):
+        text_of("publish_service", *LLAMA)
+    assert len(wire.sent("/services")) == 2

@@ -67,6 +67,24 @@ def usd_per_1m(price: Decimal | Missing) -> str:
 
 
 @register.filter
+def usd(amount: Decimal | Missing) -> str:
+    """An amount in USD, to its last digit and at least to the cent."""
+    return unknown() if amount is None or amount == "" else _usd(amount)
+
+
+@register.filter
+def percent_change(share: Decimal | Missing) -> str:
+    """A change given as a share of what was before (0.125) as +12.5 %, to a tenth of a per cent."""
+    if share is None or share == "":
+        return unknown()
+    percent = _exact(share).scaleb(2, EXACT)
+    # a change too small for a tenth is not none
+    step = Decimal("0.1") if abs(percent) >= Decimal("0.05") else Decimal(1).scaleb(percent.adjusted())
+    rounded = percent.quantize(step, ROUND_HALF_UP, EXACT)
+    return f"{'+' if rounded > 0 else ''}{_grouped(rounded)}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
 def short_hash(value: str | Missing) -> str:
     """A hash as 9f3c…b21e, whole on hover."""
     if not value:

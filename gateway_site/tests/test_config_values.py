@@ -63,6 +63,10 @@ BAD: list[tuple[str, str, str]] = [
         for raw in ("-1", "1.5", "1e3", "1,000", "1_000", "many", "9007199254740992", "٣", "0x1", "9" * 5000)
     ],
     *[
+        ("catalog_max_age", raw, "must be a whole number of seconds, 0 or more, such as 300")
+        for raw in ("-1", "1.5", "5m", "1e3", "1_000", "never", "1000000000", "٣", "9" * 5000)
+    ],
+    *[
         ("sign_up", raw, "must be open, closed, or a domain such as @example.com")
         for raw in ("maybe", "example.com", "@", "@example", "@-a.com", "@a..com", "open closed", "ada@b.co")
     ],
@@ -77,7 +81,15 @@ BAD: list[tuple[str, str, str]] = [
         for raw in ("a\tb", "a\x00b", "a\x1b[31m", "a\u2028b", "x" * 1001)
     ],
 ]
-EMPTY_IS_BAD = ("environment", "base_url", "enable_provider", "price_per_1k", "trial_tokens", "sign_up")
+EMPTY_IS_BAD = (
+    "environment",
+    "base_url",
+    "enable_provider",
+    "price_per_1k",
+    "trial_tokens",
+    "catalog_max_age",
+    "sign_up",
+)
 
 
 @pytest.mark.parametrize(

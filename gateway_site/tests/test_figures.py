@@ -5,7 +5,16 @@ import pytest
 from django.template import Context, Engine
 from django.utils import translation
 
-from gateway_site.templatetags.figures import ago, short, short_hash, tokens, usd_per_1k, usd_per_1m
+from gateway_site.templatetags.figures import (
+    ago,
+    percent_change,
+    short,
+    short_hash,
+    tokens,
+    usd,
+    usd_per_1k,
+    usd_per_1m,
+)
 
 NOW = datetime(2025, 11, 23, 14, 3, 22, tzinfo=UTC)
 LEDGER_HASH = "9f3c" + "0" * 56 + "b21e"
@@ -87,7 +96,7 @@ def test_it_writes_prices_to_their_last_digit(price: Decimal, per_1k: str, per_1
     assert (usd_per_1k(price), usd_per_1m(price)) == (per_1k, per_1m)
 
 
-@pytest.mark.parametrize("figure", [usd_per_1k, usd_per_1m, tokens, short])
+@pytest.mark.parametrize("figure", [usd, usd_per_1k, usd_per_1m, percent_change, tokens, short])
 def test_it_refuses_a_float(figure: object) -> None:
     assert callable(figure)
     with pytest.raises(TypeError, match="float"):
@@ -129,8 +138,35 @@ def test_it_says_unknown_for_a_figure_of_something_that_is_not_there() -> None:
     assert page.render(Context({"snapshot": None})).count("unknown") == 2
 
 
-@pytest.mark.parametrize("figure", [tokens, short, usd_per_1k, usd_per_1m, short_hash, ago])
+@pytest.mark.parametrize(
+    "figure", [tokens, short, usd, usd_per_1k, usd_per_1m, percent_change, short_hash, ago]
+)
 def test_it_says_unknown_where_there_is_no_figure(figure: object) -> None:
     assert callable(figure)
     unknown = '<span aria-hidden="true">–</span><span class="sr-only">unknown</span>'
     assert (figure(None), figure("")) == (unknown, unknown)
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [
+        (Decimal("0.125"), "+12.5\N{NO-BREAK SPACE}%"),
+        (Decimal("-0.2"), "−20.0\N{NO-BREAK SPACE}%"),
+        (Decimal(0), "0\N{NO-BREAK SPACE}%"),
+        (Decimal(-1), "−100.0\N{NO-BREAK SPACE}%"),
+        (Decimal("1234.5"), "+123,450.0\N{NO-BREAK SPACE}%"),
+        # a change that is small is none the less one
+        (Decimal("0.00012345"), "+0.01\N{NO-BREAK SPACE}%"),
+        (Decimal("-0.0000004"), "−0.00004\N{NO-BREAK SPACE}%"),
+    ],
+)
+def test_it_writes_a_change_in_per_cent(share: Decimal, shown: str) -> None:
+    assert percent_change(share) == shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [(Decimal("1234.5"), "$1,234.50"), (Decimal("0.00091"), "$0.00091"), (Decimal(0), "$0.00")],
+)
+def test_it_writes_an_amount_to_its_last_digit(amount: Decimal, shown: str) -> None:
+    assert usd(amount) == shown

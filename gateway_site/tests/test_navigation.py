@@ -43,13 +43,13 @@ def test_a_request_without_a_person_has_none() -> None:
 def test_a_consumer_sees_what_a_consumer_may_do(account: ExchangeAccount) -> None:
     nav = shell_at("usage:dashboard", account.user)["nav"]
     assert titles(nav) == ["Dashboard", "Catalogue", "Record usage", "Settings"]
-    assert titles(nav[1].children) == ["Providers", "Services"]
+    assert titles(nav[1].children) == ["Providers", "Services", "Compare"]
 
 
 def test_a_provider_may_publish(user: User) -> None:
     make_account(user=user, provider=True)
     nav = shell_at("usage:dashboard", user)["nav"]
-    assert titles(nav[1].children) == ["Providers", "Services", "Publish a service"]
+    assert titles(nav[1].children) == ["Providers", "Services", "Compare", "Publish a service"]
 
 
 def test_an_operator_sees_the_admin() -> None:
@@ -64,6 +64,7 @@ PAGES = [
     ("usage:record", "Record usage", "Record usage", "Record"),
     ("catalog:providers", "Providers", "Catalogue", "Catalogue"),
     ("catalog:services", "Services", "Catalogue", "Catalogue"),
+    ("catalog:compare", "Compare", "Catalogue", "Catalogue"),
     ("catalog:publish", "Publish a service", "Catalogue", "Catalogue"),
     ("accounts:settings", "Settings", "Settings", "Settings"),
     ("accounts:profile", None, "Settings", "Settings"),

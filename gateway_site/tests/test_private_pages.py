@@ -9,10 +9,15 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls.converters import IntConverter
 
 from gateway_site.middleware import keep_pages_private
 
 APPS = ("accounts", "catalog", "usage")
+
+
+def argument(converter: object) -> object:
+    return 1 if isinstance(converter, IntConverter) else uuid.UUID(int=1)
 
 
 def pages() -> Iterator[str]:
@@ -21,7 +26,10 @@ def pages() -> Iterator[str]:
         if isinstance(resolver, URLResolver) and resolver.namespace in APPS:
             for pattern in resolver.url_patterns:
                 assert isinstance(pattern, URLPattern)
-                kwargs = {name: uuid.UUID(int=1) for name in pattern.pattern.converters}
+                converters = pattern.pattern.converters.items()
+                kwargs = {
+                    name: 1 if isinstance(of, IntConverter) else uuid.UUID(int=1) for name, of in converters
+                }
                 yield reverse(f"{resolver.namespace}:{pattern.name}", kwargs=kwargs)
 
 

@@ -1,5 +1,5 @@
 // The pages work without this file. It adds: focus and announcements after a swap, a bar while a request runs,
-// words when a request fails, notices that close, copying, the wait before another code, and figures while one types.
+// words when a request fails, notices that close, copying, the wait before another code, figures while one types, ticks.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -95,9 +95,41 @@
     show();
   });
 
+  // ---- ticked to be compared: what was ticked stays so while the list is turned over or narrowed ------------------
+  const picking = find("[data-picks]");
+  const ticks = () => all("[data-pick]");
+  const kept = () => all("input[type=hidden][name=service]", picking);
+  const keep = (number) => {
+    const input = document.createElement("input");
+    Object.assign(input, { type: "hidden", name: "service", value: number });
+    picking.append(input);
+  };
+  const countPicks = () => {
+    const most = Number(picking.dataset.picks);
+    const count = ticks().filter((tick) => tick.checked).length + kept().length;
+    find("[data-figure]", picking).textContent = String(count);
+    picking.toggleAttribute("data-any", count > 0);
+    find("button:not([type=button])", picking).disabled = count < 2;
+    ticks().forEach((tick) => { tick.disabled = !tick.checked && count >= most; });
+  };
+  // before the rows go, the ticked ones are kept as hidden fields; rows that are here again take their own back
+  const leavePicks = () => { if (picking) ticks().filter((tick) => tick.checked).forEach((tick) => keep(tick.value)); };
+  const takePicks = () => {
+    if (!picking) return;
+    kept().forEach((input) => {
+      const tick = ticks().find((each) => each.value === input.value);
+      if (!tick) return;
+      tick.checked = true;
+      input.remove();
+    });
+    countPicks();
+  };
+  document.addEventListener("change", (event) => { if (event.target.matches("[data-pick]")) countPicks(); });
+
   const prepare = (region) => {
     startWaits(region);
     reckon(region);
+    if (region === document || region.matches?.("#results")) takePicks();
     all(".toast", region).forEach(arm);
   };
 
@@ -105,6 +137,11 @@
   document.addEventListener("click", (event) => {
     const closer = event.target.closest("[data-close]");
     if (closer) closer.closest(".toast").remove();
+    if (picking && event.target.closest("[data-unpick]")) {
+      kept().forEach((input) => input.remove());
+      ticks().forEach((tick) => { tick.checked = false; });
+      countPicks();
+    }
     const copier = event.target.closest("[data-copy]");
     if (copier && navigator.clipboard) {
       navigator.clipboard.writeText(copier.dataset.copy).then(() => {
@@ -154,7 +191,10 @@
     const { xhr, target, requestConfig } = event.detail;
     const asked = new URL(requestConfig.path, location.href).pathname;
     const redirected = xhr.responseURL && new URL(xhr.responseURL).pathname !== asked;
-    if (xhr.status === 204 || (isPart(xhr) && !redirected)) return;
+    if (xhr.status === 204 || (isPart(xhr) && !redirected)) {
+      if (target.id === "results") leavePicks();
+      return;
+    }
     // neither a whole page nor another page's part goes into this one: signed out elsewhere, or an error page
     event.detail.shouldSwap = false;
     giveUp(target);
@@ -167,6 +207,11 @@
     prepare(region);
     const words = region.matches?.("[data-announce]") ? region : find("[data-announce]", region);
     if (words) announce(words.dataset.announce);
+    // the link that was pressed went with the old list
+    if (region.id === "results" && requestConfig?.triggeringEvent?.type === "click" && document.activeElement === document.body) {
+      region.tabIndex = -1;
+      region.focus({ preventScroll: true });
+    }
     // what loads by itself must not take the focus away from a person
     if (requestConfig?.triggeringEvent?.type === "submit") focusIn(region);
   });

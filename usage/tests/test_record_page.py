@@ -8,11 +8,15 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.factories import make_account
 from accounts.models import ExchangeAccount
-from catalog.tests.wire import REFUSED, Wire, offer, told
+from catalog.choices import LONGEST_LIST
+from catalog.models import Service
+from catalog.tests.mirrored import make_provider, make_service
+from catalog.tests.wire import REFUSED, Wire, told
 from usage.tests.factories import ENTRY_ID, receipt, totals
 
 pytestmark = pytest.mark.django_db
 URL = "/usage/record/"
+SAME = ("exchange", "provider", "model_family", "price_per_1k_tokens", "price_rank", "listed_at")
 TYPED = {
     "service_id": "11",
     "direction": "supply",
@@ -33,6 +37,21 @@ def shows_what_was_typed(html: str) -> bool:
     )
 
 
+@pytest.fixture
+def listed(db: None) -> None:
+    """One service in the mirror. No page of this file asks the Exchange which there are."""
+    make_service(provider=make_provider(number=3), number=11)
+
+
+def make_many(count: int) -> None:
+    seller = make_provider()
+    first = make_service(provider=seller)
+    fields = {name: getattr(first, name) for name in SAME}
+    Service.objects.bulk_create(
+        Service(remote_id=first.remote_id + number, name=f"S{number}", **fields) for number in range(1, count)
+    )
+
+
 def keys_sent(wire: Wire) -> list[str]:
     return [
         call.request.headers["Idempotency-Key"] for call in wire.calls if call.request.path_url == "/usage"
@@ -46,22 +65,30 @@ def test_it_asks_for_a_sign_in(client: Client, wire: Wire) -> None:
 
 
 def test_it_offers_the_services_and_chooses_the_one_come_from(wire: Wire, signed_in: Client) -> None:
-    wire.offers(offer(), offer(id=12, name="o3"))
+    seller = make_provider(number=3)
+    make_service(provider=seller, number=11)
+    make_service(provider=seller, number=12, name="o3")
     html = signed_in.get(URL, {"service": "12"}).content.decode()
+    assert len(wire.calls) == 0
     assert '<optgroup label="Northwind">' in html
     assert '<option value="12" selected>o3</option>' in html
 
 
 @pytest.mark.parametrize("service", ["", "x", "-1", "1e3", "٣", "\x00", "9" * 400])
-def test_an_address_that_names_no_service_chooses_none(wire: Wire, signed_in: Client, service: str) -> None:
-    wire.offers(offer())
+def test_an_address_that_names_no_service_chooses_none(
+    wire: Wire, signed_in: Client, service: str, listed: None
+) -> None:
     page = signed_in.get(URL, {"service": service})
     assert page.status_code == 200
     assert '<option value="" selected>' in page.content.decode()
 
 
-def test_without_the_exchange_the_number_can_be_typed(wire: Wire, signed_in: Client) -> None:
-    wire.is_down()
+@pytest.mark.parametrize("many", [0, LONGEST_LIST + 1])
+def test_where_there_is_no_list_or_too_long_a_one_the_number_can_be_typed(
+    wire: Wire, signed_in: Client, many: int
+) -> None:
+    if many:
+        make_many(many)
     page = signed_in.get(URL, {"service": "12"})
     assert page.status_code == 200
     assert 'name="service_id" value="12"' in page.content.decode()
@@ -110,8 +137,9 @@ def test_nobody_can_report_for_another_account(
     assert [sent["user_id"] for sent in wire.sent("/usage")] == [account.exchange_user_id]
 
 
-def test_a_service_that_is_not_listed_is_for_the_exchange_to_judge(wire: Wire, signed_in: Client) -> None:
-    wire.offers(offer())
+def test_a_service_that_is_not_listed_is_for_the_exchange_to_judge(
+    wire: Wire, signed_in: Client, listed: None
+) -> None:
     wire.answers("POST", "/usage", {"error": "There is no service 99."}, status=404)
     page = signed_in.post(URL, {**TYPED, "service_id": "99"})
     assert page.status_code == 422
@@ -119,8 +147,9 @@ def test_a_service_that_is_not_listed_is_for_the_exchange_to_judge(wire: Wire, s
     assert '<option value="99" selected>#99</option>' in page.content.decode()
 
 
-def test_a_refusal_shows_each_rule_and_keeps_what_was_typed(wire: Wire, signed_in: Client) -> None:
-    wire.offers(offer())
+def test_a_refusal_shows_each_rule_and_keeps_what_was_typed(
+    wire: Wire, signed_in: Client, listed: None
+) -> None:
     wire.answers("POST", "/usage", REFUSED, status=400)
     page = signed_in.post(URL, TYPED)
     html = page.content.decode()
@@ -141,8 +170,7 @@ def test_without_the_exchange_nothing_is_recorded_and_what_was_typed_stays(
     assert shows_what_was_typed(page.content.decode())
 
 
-def test_too_many_requests_is_not_a_refusal(wire: Wire, signed_in: Client) -> None:
-    wire.offers(offer())
+def test_too_many_requests_is_not_a_refusal(wire: Wire, signed_in: Client, listed: None) -> None:
     wire.answers("POST", "/usage", {"error": "Slower."}, status=429, headers={"Retry-After": "30"})
     page = signed_in.post(URL, TYPED)
     assert page.status_code == 503
@@ -151,9 +179,8 @@ def test_too_many_requests_is_not_a_refusal(wire: Wire, signed_in: Client) -> No
 
 @pytest.mark.parametrize("answer", [requests.ConnectionError("reset"), requests.ReadTimeout()])
 def test_a_lost_answer_is_said_as_such_and_not_repeated(
-    wire: Wire, signed_in: Client, answer: Exception
+    wire: Wire, signed_in: Client, answer: Exception, listed: None
 ) -> None:
-    wire.offers(offer())
     wire.answers("POST", "/usage", answer)
     page = signed_in.post(URL, TYPED)
     html = page.content.decode()
@@ -166,8 +193,9 @@ def test_a_lost_answer_is_said_as_such_and_not_repeated(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 304])
-def test_trouble_at_the_exchange_is_no_refusal(wire: Wire, signed_in: Client, status: int) -> None:
-    wire.offers(offer())
+def test_trouble_at_the_exchange_is_no_refusal(
+    wire: Wire, signed_in: Client, status: int, listed: None
+) -> None:
     wire.answers("POST", "/usage", {"error": "Trouble."}, status=status)
     assert signed_in.post(URL, TYPED).status_code == 504
     assert len(keys_sent(wire)) == 1
@@ -185,8 +213,9 @@ def test_where_idempotency_is_proved_a_lost_answer_is_asked_for_again_under_the_
     assert keys_sent(wire) == [str(ENTRY_ID)] * 2
 
 
-def test_other_figures_under_a_number_that_was_used_get_a_new_one(wire: Wire, signed_in: Client) -> None:
-    wire.offers(offer())
+def test_other_figures_under_a_number_that_was_used_get_a_new_one(
+    wire: Wire, signed_in: Client, listed: None
+) -> None:
     wire.answers("POST", "/usage", {"error": "This key was used for another report."}, status=409)
     page = signed_in.post(URL, TYPED)
     html = page.content.decode()
@@ -211,17 +240,15 @@ def test_other_figures_under_a_number_that_was_used_get_a_new_one(wire: Wire, si
     ],
 )
 def test_nonsense_names_the_field_and_is_not_sent(
-    wire: Wire, signed_in: Client, field: str, label: str, text: str
+    wire: Wire, signed_in: Client, field: str, label: str, text: str, listed: None
 ) -> None:
-    wire.offers(offer())
     page = signed_in.post(URL, {**TYPED, field: text})
     assert page.status_code == 422
     assert f'<a href="#id_{field}">{label}</a>' in page.content.decode()
     assert wire.sent("/usage") == []
 
 
-def test_an_unknown_direction_is_not_sent(wire: Wire, signed_in: Client) -> None:
-    wire.offers(offer())
+def test_an_unknown_direction_is_not_sent(wire: Wire, signed_in: Client, listed: None) -> None:
     page = signed_in.post(URL, {**TYPED, "direction": "buy"})
     assert page.status_code == 422
     assert ">Direction</a>" in page.content.decode()
@@ -230,17 +257,15 @@ def test_an_unknown_direction_is_not_sent(wire: Wire, signed_in: Client) -> None
 
 @pytest.mark.parametrize("number", ["", "1", "\x00"])
 def test_a_page_that_lost_its_number_is_to_be_loaded_again(
-    wire: Wire, signed_in: Client, number: str
+    wire: Wire, signed_in: Client, number: str, listed: None
 ) -> None:
-    wire.offers(offer())
     page = signed_in.post(URL, {**TYPED, "entry_id": number})
     assert page.status_code == 422
     assert "Reload the page" in page.content.decode()
     assert wire.sent("/usage") == []
 
 
-def test_an_empty_post_is_told_what_is_missing(wire: Wire, signed_in: Client) -> None:
-    wire.offers(offer())
+def test_an_empty_post_is_told_what_is_missing(wire: Wire, signed_in: Client, listed: None) -> None:
     page = signed_in.post(URL)
     assert page.status_code == 422
     assert page.content.decode().count("This field is required.") >= 4
@@ -263,12 +288,13 @@ def test_other_methods_are_refused(signed_in: Client) -> None:
 def test_its_queries(
     wire: Wire, signed_in: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    wire.offers(*[offer(id=number) for number in range(100)])
-    # 1 session, 2 user, 3 the account, to list services, 4 how the Exchange did, 5 the account, for the frame
-    with django_assert_num_queries(5):
+    make_many(100)
+    # 1 session, 2 user, 3 the account, 4 the services to choose from
+    with django_assert_num_queries(4):
         signed_in.get(URL)
+    assert len(wire.calls) == 0
     wire.answers("POST", "/usage", b"")
     wire.totals(totals())
-    # 1 session, 2 user, 3 the account, 4 to 9 the new totals, 10 to 12 the message, kept in the session
-    with django_assert_num_queries(12):
+    # 1 session, 2 user, 3 the account, 4 how the Exchange did, 5 to 10 the new totals, 11 to 13 the message
+    with django_assert_num_queries(13):
         signed_in.post(URL, TYPED)

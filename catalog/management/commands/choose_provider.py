@@ -2,33 +2,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandParser
-
-from accounts.commands import DEADLINE, GatewayCommand, acting_user
-from accounts.registration import account_of
-from catalog.choosing import choose_provider
+from catalog.choosing import Strategy, choose_provider
+from catalog.choosing_command import ChooseCommand, criteria_of
 from exchange.text import clean_text
 
 
-class Command(GatewayCommand):
+class Command(ChooseCommand):
     help = "Choose the provider that fits; the same one every time."
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("--name", default="", help="Its name contains this.")
-        parser.add_argument("--model-family", default="", help="It offers this model family.")
-        parser.add_argument(
-            "--exclude", action="append", default=[], metavar="NAME", help="Not this one; repeatable."
-        )
+    default_strategy = Strategy.LONGEST_STANDING
+    name_help = "The provider's name contains this."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        account_of(acting_user())  # says early that nobody is named, or that the database is not ready
-        provider = choose_provider(
-            name=options["name"],
-            model_family=options["model_family"],
-            exclude=options["exclude"],
-            deadline=DEADLINE,
-        )
+        choice = choose_provider(self.live_account(), criteria_of(options), Strategy(options["strategy"]))
+        self.note(choice)
+        provider = choice.provider
         if options["json"]:
             self.print_document(provider)
             return

@@ -7,7 +7,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from accounts.commands import DEADLINE, GatewayCommand, acting_account
 from catalog.forms import PublishForm
-from catalog.publishing import publish_service
+from catalog.publish_once import Offer
+from catalog.publishing import publish
 from exchange import NotAProvider
 from exchange.text import clean_text
 
@@ -48,17 +49,26 @@ class Command(GatewayCommand):
         if not form.is_valid():
             raise CommandError(_usage_error(form), returncode=2)
         try:
-            service = publish_service(acting_account(), **form.cleaned_data, deadline=DEADLINE)
+            published = publish(acting_account(), _offer(form), deadline=DEADLINE)
         except NotAProvider as error:
             raise CommandError(f"{error.sentence} {_HOW_TO_ENROL}") from error
         except ValueError as error:
             raise CommandError(str(error), returncode=2) from error
+        service = published.service
         if options["json"]:
             self.print_document(service)
             return
         name, family = clean_text(service.name), clean_text(service.model_family)
         price = format(service.price_per_1k_tokens, "f")
         self.stdout.write(f"Published service {service.id}: {name}, {family}, ${price} per 1K tokens.")
+        if published.found:
+            self.stdout.write(
+                "The answer was lost, so the Exchange was asked: it has the service as given here."
+            )
+
+
+def _offer(form: PublishForm) -> Offer:
+    return Offer(**{field: form.cleaned_data[field] for field in _OPTIONS})
 
 
 def _usage_error(form: PublishForm) -> str:
