@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.test import Client
 
 from accounts import exchanges
@@ -18,6 +19,7 @@ from accounts.models import ExchangeAccount, User
 def _fresh_exchange_client() -> Iterator[None]:
     """One client a process is right for the site; a test must not meet another's circuit breaker."""
     exchanges._client_for.cache_clear()
+    cache.clear()
     yield
     exchanges._client_for.cache_clear()
 

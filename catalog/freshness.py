@@ -21,12 +21,14 @@ class Freshness:
     """``as_of``: when the catalogue was last as the Exchange has it; None: it was never fetched.
 
     ``failure`` says why the last try after that came to nothing. ``due``: a page should have it fetched.
+    ``version`` names what is kept now, and is another as soon as that may be; "" while nothing was fetched.
     """
 
     as_of: datetime | None
     failure: str
     failed_at: datetime | None
     due: bool
+    version: str = ""
 
 
 def freshness_of(exchange: Exchange) -> Freshness:
@@ -39,4 +41,5 @@ def freshness_of(exchange: Exchange) -> Freshness:
         failure=mirror.failure,
         failed_at=mirror.failed_at,
         due=old and not failed_lately,
+        version=f"{exchange.pk} {mirror.edition} {mirror.refreshed_at}" if mirror.refreshed_at else "",
     )

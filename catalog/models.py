@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Exchange
 from catalog.models_publishing import Publication as Publication
 
-LONGEST_SEARCH = 600
-"""Characters: PostgreSQL takes no more than 2,700 bytes into an index."""
+LONGEST_SEARCH = 1600
+"""Bytes: PostgreSQL takes no more than 2,700 into an index, and a family has its own place there."""
 PICO = Decimal(10) ** 12
 LARGEST = 2**63 - 1
 ON_OFFER = models.Q(delisted_at=None)
@@ -63,7 +63,8 @@ class SearchText(models.TextField):  # type: ignore[type-arg]
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:
         # a line each: no word is found across two of them
-        text = "\n".join(str(getattr(model_instance, name)) for name in self.of).casefold()[:LONGEST_SEARCH]
+        text = "\n".join(str(getattr(model_instance, name)) for name in self.of).casefold()
+        text = text.encode()[:LONGEST_SEARCH].decode(errors="ignore")
         setattr(model_instance, self.attname, text)
         return text
 

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Exchange
+from catalog.counting import counted
 from catalog.filters import ServiceFilter
 from catalog.models import Provider, Service
 from catalog.paging import PAGE_SIZE, Page
@@ -84,11 +85,14 @@ def sort_named(name: str | None) -> str:
     return name if name in SORTS else DEFAULT_SORT
 
 
-def find(filters: ServiceFilter, sort: str, number: int) -> Offers:
-    """The services that fit, in this order, on this page; nothing on a page beyond the end."""
+def find(filters: ServiceFilter, sort: str, number: int, version: str = "") -> Offers:
+    """The services that fit, in this order, on this page; nothing on a page beyond the end.
+
+    ``version`` of the catalogue (``Freshness``): what was counted for it is not counted again.
+    """
     asked = filters.chosen
-    rows = filters.narrowed(without=["family"])
-    by_family = dict(rows.order_by().values_list("model_family").annotate(Count("pk")))
+    others = sorted((name, value) for name, value in asked.items() if name != "family")
+    by_family = dict(counted(version, f"families {filters.own} {others}", lambda: _by_family(filters)))
     if "family" in asked:
         by_family.setdefault(asked["family"], 0)
         total = by_family[asked["family"]]
@@ -101,6 +105,11 @@ def find(filters: ServiceFilter, sort: str, number: int) -> Offers:
         services=[] if page.is_beyond or not total else _rows(rows, filters.exchange, sort, page),
         families=_families(by_family, asked.get("family")),
     )
+
+
+def _by_family(filters: ServiceFilter) -> dict[str, int]:
+    rows = filters.narrowed(without=["family"])
+    return dict(rows.order_by().values_list("model_family").annotate(Count("pk")))
 
 
 def of_provider(provider: Provider) -> list[Service]:
@@ -154,11 +163,20 @@ def _families(by_family: dict[str, int], chosen: str | None) -> list[FamilyChoic
     return [FamilyChoice(name, by_family[name]) for name in sorted(most, key=_in_any_case)]
 
 
-def provider_choices(exchange: Exchange, chosen: str | None) -> list[ProviderChoice]:
+def provider_choices(exchange: Exchange, chosen: str | None, version: str = "") -> list[ProviderChoice]:
     """The providers to choose from, by name: all, or where they are too many those that offer most.
 
     ``chosen``, a provider's number, is among them if there is such a provider.
     """
+    found = list(counted(version, "providers", lambda: _largest_providers(exchange)))
+    if chosen is not None and int(chosen) not in dict(found):
+        named = Provider.objects.filter(exchange=exchange, remote_id=int(chosen))
+        found += named.values_list("remote_id", "display_name")
+    found.sort(key=lambda row: (_in_any_case(row[1]), row[0]))
+    return [ProviderChoice(str(number), name[:LABEL]) for number, name in found]
+
+
+def _largest_providers(exchange: Exchange) -> list[tuple[int, str]]:
     listed = Provider.objects.filter(exchange=exchange, delisted_at=None)
     found = list(listed.values_list("remote_id", "display_name")[: MOST_CHOICES + 1])
     if len(found) > MOST_CHOICES:
@@ -166,11 +184,7 @@ def provider_choices(exchange: Exchange, chosen: str | None) -> list[ProviderCho
         largest = offered.values("provider").annotate(offers=Count("pk")).order_by("-offers", "provider")
         keys = [row["provider"] for row in largest[:MOST_CHOICES]]
         found = list(Provider.objects.filter(pk__in=keys).values_list("remote_id", "display_name"))
-    if chosen is not None and int(chosen) not in dict(found):
-        named = Provider.objects.filter(exchange=exchange, remote_id=int(chosen))
-        found += named.values_list("remote_id", "display_name")
-    found.sort(key=lambda row: (_in_any_case(row[1]), row[0]))
-    return [ProviderChoice(str(number), name[:LABEL]) for number, name in found]
+    return found
 
 
 def _in_any_case(name: str) -> tuple[str, str]:

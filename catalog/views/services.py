@@ -36,7 +36,8 @@ def services(request: SignedInRequest) -> HttpResponse:
     account = _account(request)
     filters = ServiceFilter(request.GET.dict(), exchange=account.exchange, own=account.provider_id)
     sort = offers.sort_named(request.GET.get("sort"))
-    found = offers.find(filters, sort, page_number(request.GET.get("page")))
+    fresh = freshness_of(account.exchange)
+    found = offers.find(filters, sort, page_number(request.GET.get("page")), fresh.version)
     chosen = filters.chosen
     context = {
         "offers": found,
@@ -48,7 +49,7 @@ def services(request: SignedInRequest) -> HttpResponse:
         "sorts": offers.SORTS,
         "narrowed": bool(chosen.keys() - {"mine"}),
         "unfolded": bool(chosen.keys() - {"mine", "q"}) or sort != offers.DEFAULT_SORT,
-        "fresh": freshness_of(account.exchange),
+        "fresh": fresh,
         "address": ListAddress(
             request.path, chosen, sort="" if sort == offers.DEFAULT_SORT else sort, page=found.page.number
         ),
@@ -56,7 +57,7 @@ def services(request: SignedInRequest) -> HttpResponse:
     }
     # who sells is asked with a page, and with the list that comes after the first fetch: not while one types
     if not wants_part(request) or request.htmx.trigger == "results":
-        context |= _providers(account, chosen.get("provider"))
+        context |= _providers(account, chosen.get("provider"), fresh.version)
     return list_response(request, "services", context)
 
 
@@ -80,8 +81,8 @@ def service(request: SignedInRequest, number: int) -> HttpResponse:
     return TemplateResponse(request, "catalog/service.html", context)
 
 
-def _providers(account: ExchangeAccount, chosen: str | None) -> dict[str, Any]:
-    providers = offers.provider_choices(account.exchange, chosen)
+def _providers(account: ExchangeAccount, chosen: str | None, version: str) -> dict[str, Any]:
+    providers = offers.provider_choices(account.exchange, chosen, version)
     known = {provider.number for provider in providers}
     return {"providers": providers, "provider_unknown": chosen is not None and chosen not in known}
 
