@@ -18,6 +18,7 @@ class RecordForm(forms.Form):
     """Usage by hand. Given services, they are a list to choose from; without, the number is asked for.
 
     Which services there are is for the Exchange to say: a number that is not in the list is reported too.
+    Who is no provider is not offered to have supplied anything.
     """
 
     service_id = forms.IntegerField(
@@ -48,8 +49,12 @@ class RecordForm(forms.Form):
     # one page, one entry: sent twice, an Exchange that honours idempotency counts it once
     entry_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
-    def __init__(self, *args: Any, services: Sequence[ServiceChoice] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, services: Sequence[ServiceChoice] = (), may_supply: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if not may_supply and self.data.get("direction") != "supply":
+            self.fields["direction"].widget.choices = [("consume", _("Consumed"))]
         if not services:
             return
         field = self.fields["service_id"]
@@ -62,6 +67,8 @@ class RecordForm(forms.Form):
         if "entry_id" in self.errors:
             # hidden, so there is no place beside it where its error could stand
             self.add_error(None, _("This form has lost its number. Reload the page, then fill it in again."))
+        if self.cleaned_data.get("prompt_tokens") == self.cleaned_data.get("completion_tokens") == 0:
+            self.add_error("completion_tokens", _("There is nothing to record: give at least one token."))
 
 
 def _choices(services: Sequence[ServiceChoice], given: str) -> list[tuple[Any, Any]]:

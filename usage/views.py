@@ -118,7 +118,9 @@ def _record_page(request: SignedInRequest, failure: Failure | None = None, **for
     account = registration.account_of_request(request)
     assert account is not None  # noqa: S101 - LoginRequiredMiddleware
     services = choices.service_choices(account.exchange)
-    context: dict[str, Any] = {"form": RecordForm(services=services, **form_data)}
+    context: dict[str, Any] = {
+        "form": RecordForm(services=services, may_supply=account.is_provider, **form_data)
+    }
     if failure:
         context |= {"error": failure.error, "rules": failure.rules}
     return TemplateResponse(request, "usage/record.html", context, status=failure.status if failure else 200)

@@ -93,3 +93,16 @@ def test_without_a_list_the_number_is_asked_for() -> None:
     form = RecordForm(services=[])
     assert "<select" not in str(form["service_id"])
     assert form["service_id"].label == "Service number"
+
+
+def test_nothing_at_all_is_no_usage() -> None:
+    form = RecordForm({**GOOD, "prompt_tokens": "0", "completion_tokens": "0"})
+    assert list(form.errors) == ["completion_tokens"]
+    assert RecordForm({**GOOD, "prompt_tokens": "0", "completion_tokens": "1"}).is_valid()
+
+
+def test_only_a_provider_is_offered_to_have_supplied() -> None:
+    assert "Supplied" in str(RecordForm(may_supply=True)["direction"])
+    assert "Supplied" not in str(RecordForm(may_supply=False)["direction"])
+    # what was sent all the same is shown as it was sent, beside what the Exchange says of it
+    assert "Supplied" in str(RecordForm({**GOOD, "direction": "supply"}, may_supply=False)["direction"])
