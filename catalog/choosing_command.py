@@ -14,8 +14,7 @@ from accounts.registration import account_of
 from catalog.choosing import Choice, Criteria, Strategy
 from catalog.choosing_live import bring_up_to_date
 from catalog.mirror import CatalogueError
-
-MAX_TOKENS = 2**53 - 1
+from exchange import MAX_TOKENS
 
 
 class ChooseCommand(GatewayCommand):

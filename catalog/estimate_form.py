@@ -3,7 +3,7 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from catalog.forms import MAX_TOKENS
+from exchange import MAX_TOKENS
 
 
 class EstimateForm(forms.Form):

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-MAX_TOKENS = 2**53 - 1
+from exchange import MAX_TOKENS
 
 
 class FormTokenField(forms.CharField):

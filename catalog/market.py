@@ -1,4 +1,4 @@
-"""What the Exchange offers: its providers and services, as rows that pages and commands show."""
+"""What the Exchange offers at this moment: its providers and services, as rows that commands show."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from decimal import Decimal
 from accounts.exchanges import client
 from accounts.models import ExchangeAccount
 from catalog.patience import shared
-
-PAGE_DEADLINE = 4.0
-"""Seconds in all that a page waits for the Exchange."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from catalog.choices import ServiceChoice
+from exchange import MAX_TOKENS
 
-MAX_TOKENS = 2**53 - 1
 NUMERIC = forms.TextInput(attrs={"inputmode": "numeric"})
 
 

@@ -15,8 +15,6 @@ from usage.models import UsageSnapshot
 
 __all__ = ["UsageSnapshot", "latest", "refresh"]
 
-PAGE_DEADLINE = 4.0
-"""Seconds that a page's refresh may take in all."""
 LONGEST_HASH = 128
 
 

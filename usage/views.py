@@ -51,7 +51,7 @@ def snapshot(request: SignedInRequest) -> HttpResponse:
     account = registration.account_of(request.user)
     error = ""
     try:
-        kept: snapshots.UsageSnapshot | None = snapshots.refresh(account, deadline=snapshots.PAGE_DEADLINE)
+        kept: snapshots.UsageSnapshot | None = snapshots.refresh(account, deadline=registration.PAGE_DEADLINE)
     except ExchangeError as failure:
         kept, error = snapshots.latest(account), explain(failure)
     if not request.htmx:

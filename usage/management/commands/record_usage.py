@@ -7,8 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from accounts.commands import DEADLINE, GatewayCommand, acting_account, describe
-from exchange import AmbiguousOutcome
-from usage.forms import MAX_TOKENS
+from exchange import MAX_TOKENS, AmbiguousOutcome
 from usage.recording import record_usage
 
 
