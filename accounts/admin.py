@@ -1,4 +1,4 @@
-"""People, registrations and sign-in attempts for the operator; codes, session keys and their hashes never."""
+"""People, registrations, API keys and sign-in attempts for the operator; codes, secrets and hashes never."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import sessions
 from accounts.forms import AddressField
-from accounts.models import Exchange, ExchangeAccount, SignInAttempt, User
+from accounts.models import ApiKey, ApiKeySecret, Exchange, ExchangeAccount, SignInAttempt, User
 
 if TYPE_CHECKING:  # Django's own class cannot be subscripted as the program runs
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -28,6 +28,13 @@ OPERATOR = {"is_active": True, "is_staff": True, "is_superuser": True}
 
 class ReadOnlyAdmin(AnyModelAdmin):
     """For what only the program writes."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        try:
+            # an empty _to_field in the address names no field
+            return super().get_object(request, object_id, from_field or None)
+        except OverflowError:  # a number that is nobody's: SQLite cannot even be asked for it
+            return None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -113,6 +120,22 @@ class ExchangeAccountAdmin(ReadOnlyAdmin):
     list_select_related = ["user", "exchange"]
     list_filter = ["exchange"]
     search_fields = ["user__email", "provider_name"]
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    list_display = ["label", "user", "created_at", "revoked_at"]
+    list_select_related = ["user"]
+    search_fields = ["label", "user__email", "secrets__prefix"]
+    fields = ["label", "user", "created_at", "revoked_at"]
+
+
+@admin.register(ApiKeySecret)
+class ApiKeySecretAdmin(ReadOnlyAdmin):
+    list_display = ["prefix", "key", "created_at", "expires_at", "last_used_at", "revoked_at"]
+    list_select_related = ["key"]
+    search_fields = ["prefix", "key__label"]
+    fields = ["prefix", "key", "created_at", "expires_at", "last_used_at", "revoked_at"]
 
 
 @admin.register(SignInAttempt)

@@ -7,7 +7,8 @@ import itertools
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.models import Exchange, ExchangeAccount, User
+from accounts.api_keys import create_key
+from accounts.models import ApiKey, Exchange, ExchangeAccount, User
 
 _numbers = itertools.count(1)
 
@@ -49,3 +50,8 @@ def make_account(
         registered_at=now if registered else None,
         refreshed_at=now if registered else None,
     )
+
+
+def make_api_key(*, user: User | None = None, label: str = "Agent") -> ApiKey:
+    """A key with one secret, whose text nobody has; who needs that calls ``create_key``."""
+    return create_key(user or make_user(), label=label).key

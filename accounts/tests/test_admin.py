@@ -7,15 +7,24 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.utils import timezone
 
-from accounts.factories import make_account, make_user
+from accounts.factories import make_account, make_api_key, make_user
 from accounts.login_codes import keep
-from accounts.models import Exchange, ExchangeAccount, Session, SignInAttempt, SignInCode, User
+from accounts.models import (
+    ApiKey,
+    ApiKeySecret,
+    Exchange,
+    ExchangeAccount,
+    Session,
+    SignInAttempt,
+    SignInCode,
+    User,
+)
 from accounts.tests.helpers import is_signed_in, sign_in, text_of
 from accounts.tests.wire import Desk
 
 pytestmark = pytest.mark.django_db
 ADD_USER = "/admin/accounts/user/add/"
-LISTS = ["user", "exchange", "exchangeaccount", "signinattempt"]
+LISTS = ["user", "exchange", "exchangeaccount", "apikey", "apikeysecret", "signinattempt"]
 PAGES: dict[str, Callable[[], str]] = {
     "index": lambda: "/admin/",
     "app": lambda: "/admin/accounts/",
@@ -24,6 +33,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "user history": lambda: f"/admin/accounts/user/{pk_of(User)}/history/",
     "exchange": lambda: f"/admin/accounts/exchange/{pk_of(Exchange)}/change/",
     "exchange account": lambda: f"/admin/accounts/exchangeaccount/{pk_of(ExchangeAccount)}/change/",
+    "API key": lambda: f"/admin/accounts/apikey/{pk_of(ApiKey)}/change/",
+    "API key secret": lambda: f"/admin/accounts/apikeysecret/{pk_of(ApiKeySecret)}/change/",
     "sign-in attempt": lambda: f"/admin/accounts/signinattempt/{pk_of(SignInAttempt)}/change/",
     **{f"list of {name}": (lambda name=name: f"/admin/accounts/{name}/") for name in LISTS},
     **{f"search in {name}": (lambda name=name: f"/admin/accounts/{name}/?q=ada") for name in LISTS},
@@ -43,6 +54,7 @@ def _something_everywhere() -> None:
     """A row of everything, with secrets that no page may show."""
     person = make_user(email="ada@example.com")
     make_account(user=person, provider=True)
+    make_api_key(user=person, label="Night batch of ada")
     SignInAttempt.objects.create(
         email=person.email,
         network="192.0.2.7",
@@ -76,9 +88,9 @@ def test_a_superuser_opens_every_page_and_no_secret_is_in_it(which: str) -> None
     response = client.get(PAGES[which]())
     assert response.status_code == 200
     code = SignInCode.objects.get()
-    secrets = [code.code_hash, code.browser, "407182", BROWSER_MARK]
+    secrets = [code.code_hash, code.browser, "407182", BROWSER_MARK, ApiKeySecret.objects.get().sha256]
     secrets += Session.objects.values_list("session_key", flat=True)
-    assert len(secrets) == 6
+    assert len(secrets) == 7
     assert not [secret for secret in secrets if secret in text_of(response)]
 
 
@@ -231,9 +243,9 @@ def test_staff_cannot_shut_a_superuser_out() -> None:
 
 
 def test_nobody_is_deleted_and_what_the_program_writes_is_not_changed() -> None:
-    make_account()
+    make_api_key(user=make_account().user)
     client = signed_in_as(make_user(staff=True))
-    for model in (User, Exchange, ExchangeAccount):
+    for model in (User, Exchange, ExchangeAccount, ApiKey, ApiKeySecret):
         name, pk = model._meta.model_name, pk_of(model)
         assert client.post(f"/admin/accounts/{name}/{pk}/delete/", {"post": "yes"}).status_code == 403
         if model is not User:
