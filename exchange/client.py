@@ -43,6 +43,7 @@ from exchange.urls import normalise_base_url
 _MAX_KEY = 64
 _MAX_PAGE = 1000
 _LONGEST_CALL = 86_400.0
+_LONGEST_STATEMENT = 3600.0
 
 
 class ExchangeClient:
@@ -189,17 +190,25 @@ class ExchangeClient:
         return self._caller.run(call, read_summary(user_id), self._seconds(deadline))
 
     def iter_statement(
-        self, user_id: int, after_id: int = 0, limit: int = 500, *, deadline: float | None = None
+        self,
+        user_id: int,
+        after_id: int = 0,
+        limit: int = 500,
+        *,
+        deadline: float | None = None,
+        within: float | None = None,
     ) -> Iterator[StatementEntry]:
         """One account's entries after `after_id`, oldest first, fetched in pages of `limit` as they are
         needed.
 
-        The deadline is that of each page. Raises StatementNotOffered where the Exchange has no statement, and
-        ExchangeProtocolError where its pages do not advance.
+        The deadline is that of each page; all have come `within` so many seconds (an hour where not given),
+        or no more are asked for: a statement may never end. Raises StatementNotOffered where the Exchange has
+        no statement, and ExchangeProtocolError where its pages do not advance.
         """
         if not 1 <= limit <= _MAX_PAGE:
             raise ValueError(f"limit must be 1 to {_MAX_PAGE}.")
-        return self._statement(user_id, after_id, limit, self._seconds(deadline))
+        total = _LONGEST_STATEMENT if within is None else within
+        return self._statement(user_id, after_id, limit, self._seconds(deadline), total)
 
     def _providers(self, name: str, etag: str | None, deadline: float | None) -> Listing[Provider]:
         read = read_listing(ProviderList, lambda document: document.providers, etag)
@@ -212,8 +221,12 @@ class ExchangeClient:
         read = read_listing(ServiceList, lambda document: document.services, etag)
         return self._caller.run(_listing_call(name, "/services", etag, params), read, self._seconds(deadline))
 
-    def _statement(self, user_id: int, after_id: int, limit: int, seconds: float) -> Iterator[StatementEntry]:
+    def _statement(
+        self, user_id: int, after_id: int, limit: int, seconds: float, total: float
+    ) -> Iterator[StatementEntry]:
         position: int | None = after_id
+        clock = self._caller.attempts.clock
+        ends_at = clock() + total
         while position is not None:
             params = {"user_id": user_id, "after_id": position, "limit": limit}
             call = Call(
@@ -225,7 +238,8 @@ class ExchangeClient:
                 # Once a page has come, a statement is offered, and 404 says something else.
                 not_found=StatementNotOffered if position == after_id else ExchangeRejected,
             )
-            page = self._caller.run(call, read_statement_page(position), seconds)
+            left = min(seconds, max(ends_at - clock(), 0.0))
+            page = self._caller.run(call, read_statement_page(position), left)
             yield from page.entries
             position = page.next_after_id
 

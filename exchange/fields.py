@@ -2,7 +2,7 @@
 silent.
 """
 
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -73,6 +73,9 @@ def _instant(value: object) -> datetime:
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(moment, datetime) or moment.tzinfo is None:
         raise ValueError("must be a time with its offset, like 2025-01-31T12:00:00Z")
+    if not MINYEAR < moment.year < MAXYEAR:
+        # in another time zone it might lie outside of what a calendar holds
+        raise ValueError("must be a time of the years 2 to 9998")
     return moment
 
 

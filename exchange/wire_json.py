@@ -11,6 +11,9 @@ from typing import Any, Never
 
 _MAX_DIGITS = 64
 _MAX_EXPONENT = 300  # a double's range, so that a number can always be written again as a float
+# Far deeper than the contract's documents, and shallow enough for whatever later writes the value again.
+_MAX_DEPTH = 50
+_HOLDERS = frozenset({dict, list})
 
 
 class WireError(ValueError):
@@ -20,9 +23,11 @@ class WireError(ValueError):
 def loads(data: bytes) -> Any:
     """The JSON document in these UTF-8 bytes; raises WireError for anything else."""
     try:
-        return json.loads(
+        value = json.loads(
             data.decode("utf-8-sig"), parse_float=_decimal, parse_int=_integer, parse_constant=_constant
         )
+        _require_shallow(value)
+        return value
     except WireError:
         raise
     except UnicodeDecodeError:
@@ -62,6 +67,20 @@ def _encode(value: object) -> str:
     if value is None or isinstance(value, bool | int | str):
         return json.dumps(value, ensure_ascii=False)
     raise ValueError(f"A {type(value).__name__} cannot be sent as JSON.")
+
+
+def _require_shallow(value: Any) -> None:
+    level: list[Any] = [value] if type(value) in _HOLDERS else []
+    for _depth in range(_MAX_DEPTH):
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if type(holder) is dict else holder)
+            if type(item) in _HOLDERS
+        ]
+        if not level:
+            return
+    raise WireError("it is nested too deeply")
 
 
 def _decimal(token: str) -> Decimal:

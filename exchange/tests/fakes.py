@@ -123,7 +123,13 @@ class FakeExchangeClient:
         )
 
     def iter_statement(
-        self, user_id: int, after_id: int = 0, limit: int = 500, *, deadline: float | None = None
+        self,
+        user_id: int,
+        after_id: int = 0,
+        limit: int = 500,
+        *,
+        deadline: float | None = None,
+        within: float | None = None,
     ) -> Iterator[StatementEntry]:
         return (entry for entry in self._entries_of(user_id) if entry.id > after_id)
 

@@ -1,5 +1,6 @@
 """Reading an account's statement page by page."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from responses import matchers
 from exchange import (
     ExchangeProtocolError,
     ExchangeRejected,
+    ExchangeUnavailable,
     StatementNotOffered,
     statement_hash,
 )
 from exchange.tests import examples
-from exchange.tests.examples import BASE, client
+from exchange.tests.examples import BASE, FakeTime, client
 
 
 @pytest.fixture
@@ -65,6 +67,24 @@ def test_a_statement_that_goes_in_circles_is_a_protocol_error(
     page(wire, 4, ids, next_after_id)
     with pytest.raises(ExchangeProtocolError, match=words):
         list(client().iter_statement(7, after_id=4))
+
+
+@pytest.mark.parametrize("ids", [[], [1]])
+def test_a_statement_that_never_ends_is_given_up(wire: responses.RequestsMock, ids: list[int]) -> None:
+    time = FakeTime()
+    asked: list[int] = []
+
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        time.sleep(4)
+        after = int(request.params["after_id"])
+        asked.append(after)
+        entries = [examples.entry(id=after + number) for number in ids]
+        return 200, {}, json.dumps({"entries": entries, "next_after_id": after + 1})
+
+    wire.add_callback("GET", f"{BASE}/usage/statement", callback=answer)
+    with pytest.raises(ExchangeUnavailable, match="deadline"):
+        list(client(time=time).iter_statement(7, deadline=5, within=10))
+    assert asked == [0, 1, 2]
 
 
 def test_a_core_server_offers_no_statement(wire: responses.RequestsMock) -> None:

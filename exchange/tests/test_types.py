@@ -118,7 +118,19 @@ def test_a_statement_entrys_time_keeps_its_offset() -> None:
     assert entry.created_at.utcoffset() == timedelta(hours=2)
 
 
-@pytest.mark.parametrize("moment", ["2025-01-31T12:00:00", "yesterday", 1738324800, None, "2025-01-31"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2025-01-31T12:00:00",
+        "yesterday",
+        1738324800,
+        None,
+        "2025-01-31",
+        # no time at all where it is a day earlier, or later
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-12:00",
+    ],
+)
 def test_a_time_without_offset_is_refused(moment: object) -> None:
     with pytest.raises(ValidationError):
         StatementEntry.model_validate({**examples.entry(created_at=moment), "raw": {}})

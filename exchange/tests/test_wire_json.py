@@ -72,11 +72,18 @@ def test_it_refuses_to_send_what_json_cannot_say(value: object) -> None:
         (b'{"p": 0.' + b"1" * 5_000_000 + b"}", "too many digits"),
         (b'{"p": ' + b"9" * 5_000_000 + b"}", "too many digits"),
         (b"[" * 200_000, "nested too deeply"),
+        # what reads it gets through, and what writes it again would not
+        (b"[" * 300 + b"]" * 300, "nested too deeply"),
+        (b'{"a":[' * 26 + b"]}" * 26, "nested too deeply"),
     ],
 )
 def test_it_refuses_what_is_not_the_contracts_json(body: bytes, problem: str) -> None:
     with pytest.raises(WireError, match=problem):
         loads(body)
+
+
+def test_it_reads_what_is_nested_as_nobody_would_nest_it() -> None:
+    assert loads(b'{"a":[' * 25 + b"]}" * 25)
 
 
 def test_it_reads_json_with_a_byte_order_mark() -> None:
