@@ -54,6 +54,9 @@ test: install-dev
 test-long: install-dev
 	@$(BIN)/python -m tests.browser
 	$(PYTEST)
+	@if [ -n "$$TEST_POSTGRES_URL" ]; then echo "Again, on PostgreSQL:"; \
+		TEST_DATABASE_URL="$$TEST_POSTGRES_URL" $(PYTEST) -m "not e2e"; \
+	else echo "PostgreSQL: not run; set TEST_POSTGRES_URL=postgres://user@host/postgres to run the tests on it too."; fi
 
 e2e: install-dev
 	@$(BIN)/python -m tests.browser

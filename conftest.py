@@ -8,11 +8,29 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.test import Client
+from django.db import connection
+from django.test import Client, TransactionTestCase
 
 from accounts import exchanges
 from accounts.factories import make_account, make_user
 from accounts.models import ExchangeAccount, User
+from usage import triggers
+from usage.memos import index as memo_index
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ledger_can_be_flushed() -> Iterator[None]:
+    """Tests that commit empty every table at their end; the ledger's triggers are lifted for that alone."""
+    flush = TransactionTestCase._fixture_teardown
+
+    def lift_and_flush(self: TransactionTestCase) -> None:
+        with triggers.lifted(connection):
+            memo_index.clear()
+            flush(self)
+
+    TransactionTestCase._fixture_teardown = lift_and_flush  # type: ignore[method-assign]
+    yield
+    TransactionTestCase._fixture_teardown = flush  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

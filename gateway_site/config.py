@@ -68,7 +68,8 @@ class GatewayConfig:
     log_format: Literal["text", "json"] = "text"
     log_file: str = ""
     admin_email: str = ""
-    head_log: str = ""
+    head_log: str = "var/heads.jsonl"
+    """A file outside the database, to which the heads of the chains are appended; empty: none."""
 
     @property
     def uses_default_exchange(self) -> bool:

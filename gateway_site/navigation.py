@@ -20,6 +20,10 @@ class Item:
     view: str
     section: str = ""
     """What the names of the section's views begin with; empty: only ``view`` itself."""
+    but: str = ""
+    """A view whose name begins so too, and that is a section of its own."""
+    under: tuple[str, ...] = ()
+    """Views of pages that lie under this one, whatever they are called."""
     icon: str = ""
     current: bool = False
     open: bool = False
@@ -50,13 +54,34 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         icon="rectangle-stack",
         children=tuple(services),
     )
-    record = Item(title=_("Record usage"), view="usage:record", icon="pencil-square")
+    usage = Item(
+        title=_("Usage"),
+        view="usage:summary",
+        section="usage:",
+        but=dashboard.view,
+        icon="chart-bar",
+        children=(
+            Item(title=_("Summary"), view="usage:summary"),
+            Item(title=_("Logs"), view="usage:logs", under=("usage:entry", "usage:reverse", "usage:settle")),
+            Item(
+                title=_("Reconciliation"),
+                view="usage:reconciliation",
+                under=(
+                    "usage:reconciliation_run",
+                    "usage:acknowledge",
+                    "usage:evidence",
+                    "usage:evidence-pack",
+                ),
+            ),
+            Item(title=_("Record usage"), view="usage:record"),
+        ),
+    )
     settings = Item(title=_("Settings"), view="accounts:settings", section="accounts:", icon="cog-6-tooth")
-    nav = [dashboard, catalogue, record, settings]
+    nav = [dashboard, catalogue, usage, settings]
     tabs = [
         replace(dashboard, title=_("Home")),
         replace(catalogue, children=()),
-        replace(record, title=_("Record")),
+        replace(usage, children=()),
         settings,
     ]
     if request.user.is_staff:
@@ -70,5 +95,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 def _mark(item: Item, here: str) -> Item:
     children = tuple(_mark(child, here) for child in item.children)
     below = any(child.current for child in children)
-    inside = here == item.view or bool(item.section and here.startswith(item.section))
+    of_section = bool(item.section) and here.startswith(item.section) and here != item.but
+    inside = here == item.view or here in item.under or of_section
     return replace(item, children=children, current=here == item.view and not below, open=below or inside)

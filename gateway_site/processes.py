@@ -14,7 +14,7 @@ from gateway_site.config import PROJECT_ROOT, ConfigError, load_config
 from gateway_site.environment import read_dotenv
 
 WEB, EXCHANGE = "127.0.0.1:8000", "127.0.0.1:8080"
-OURS = ("web", "catalogue")
+OURS = ("web", "catalogue", "delivery")
 
 
 def is_taken(address: str) -> bool:

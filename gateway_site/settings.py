@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "gateway_site.time_zone.use_the_browsers_time_zone",
     "gateway_site.middleware.refuse_large_bodies",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -83,6 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "accounts.context.account_of_request",
                 "gateway_site.navigation.shell",
+                "usage.context.open_difference",
             ],
         },
     },
@@ -195,6 +197,9 @@ LOGGING_CONFIG = "gateway_site.log_format.configure"
 LOG_FILE = str(BASE_DIR / TOKLIGENCE.log_file) if TOKLIGENCE.log_file else ""
 if LOG_FILE:
     env.make_private_file(LOG_FILE, "log_file")
+HEAD_LOG = str(BASE_DIR / TOKLIGENCE.head_log) if TOKLIGENCE.head_log else ""
+if HEAD_LOG:
+    env.make_private_file(HEAD_LOG, "head_log")
 LOGGING = logging_settings(
     TOKLIGENCE.log_level,
     TOKLIGENCE.log_format,

@@ -102,15 +102,21 @@ def test_the_documents_are_as_pinned(manage: Manage) -> None:
     service = str(made["service"]["id"])
     words = ["--service-id", service, "--prompt-tokens", "1200", "--completion-tokens", "300"]
     recorded = document(manage("record_usage", *words, "--entry-id", entry_id, "--json"))
-    assert recorded == {"entry_id": entry_id, "seq": None, "hash": None, "delivery": "delivered"}
+    head_hash = recorded.pop("hash")
+    assert recorded == {"entry_id": entry_id, "seq": 1, "delivery": "delivered"}
+    assert len(head_hash) == 64
 
     summary = document(manage("usage_summary", "--json"))
     ledger_hash = summary["exchange"].pop("ledger_hash")
     assert len(ledger_hash) == 64
     figures = {"consumed_tokens": 1500, "supplied_tokens": 0, "net_tokens": -1500, "entry_count": 1}
-    assert summary == {**figures, "head_hash": None, "exchange": figures}
+    assert summary == {**figures, "head_hash": head_hash, "exchange": figures}
     assert manage("usage_summary").stdout == (
-        "Consumed   1,500 tokens\nSupplied       0 tokens\nNet       −1,500 tokens\n"
+        "            Ours  Exchange  Difference\n"
+        "Consumed   1,500     1,500           0\n"
+        "Supplied       0         0           0\n"
+        "Net       −1,500    −1,500           0\n"
+        "Both books agree.\n"
     )
 
 

@@ -35,7 +35,7 @@ def test_the_web_process_is_a_server_that_exists() -> None:
 
 def test_every_other_process_is_a_command_that_exists() -> None:
     commands = processes()
-    assert set(commands) >= {"web", "exchange"}
+    assert set(commands) >= {"web", "exchange", "catalogue", "delivery"}
     for name, words in commands.items():
         if name == "web":
             continue

@@ -1,65 +1,66 @@
-"""Recording usage: tokens consumed or supplied, reported to the Exchange."""
+"""Recording usage by hand: into the ledger first, then to the Exchange at once where that can be."""
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
-from typing import Literal
 
-from accounts.exchanges import gateway_for, note_receipt
-from accounts.models import ExchangeAccount
-from accounts.registration import ensure_registered
-from catalog.patience import shared
-
-Direction = Literal["consume", "supply"]
+from accounts.exchanges import status_of
+from accounts.models import ApiKey, ExchangeAccount
+from usage.delivery import deliver_now
+from usage.ledger import Draft, record_one
+from usage.models import Delivery, LedgerEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What became of it. ``seq`` and ``hash`` belong to the ledger and are None until there is one.
+    """What became of it. ``repeated``: it was in the ledger before, and is there once.
 
-    ``repeated``: the Exchange had counted this entry before, and did not count it again.
+    ``delivery`` is the state of its report to the Exchange; ``error`` and ``rules``: why it is not delivered.
     """
 
-    entry_id: str
-    seq: int | None
-    hash: str | None
+    entry: LedgerEntry
     delivery: str
-    repeated: bool = False
+    repeated: bool
+    error: str = ""
+    rules: tuple[dict[str, str], ...] = ()
+
+    @property
+    def entry_id(self) -> str:
+        return str(self.entry.entry_id)
+
+    @property
+    def seq(self) -> int:
+        return self.entry.seq
+
+    @property
+    def hash(self) -> str:
+        return self.entry.hash
 
 
 def record_usage(
     account: ExchangeAccount,
+    draft: Draft,
     *,
-    service_id: int,
-    prompt_tokens: int,
-    completion_tokens: int,
-    direction: Direction,
-    memo: str = "",
-    entry_id: uuid.UUID | None = None,
+    source: str,
+    api_key: ApiKey | None = None,
     deadline: float | None = None,
 ) -> Recorded:
-    """Report tokens consumed from, or supplied by, a service. ``entry_id`` is the report's idempotency key.
+    """Record tokens consumed or supplied, and report them at once; ``deadline`` is the seconds for that.
 
-    An account that waits for registration is registered first; ``deadline`` is the total of seconds. Raises
-    ValueError (bad numbers) or exchange.ExchangeError; AmbiguousOutcome means that the report may or may not
-    have been counted.
+    The entry stays whatever the Exchange does. While that is known to be away nobody waits for it: the worker
+    reports the entry later. Raises EntryInvalid or EntryConflict, and then nothing was recorded.
     """
-    left = shared(deadline)
-    if not account.is_registered:
-        account = ensure_registered(account.user, deadline=left())
-    entry_id = entry_id or uuid.uuid4()
-    gateway = gateway_for(account, left())
-    record = gateway.record_supply if direction == "supply" else gateway.record_consumption
-    receipt = record(
-        service_id,
-        prompt_tokens,
-        completion_tokens,
-        memo=memo,
-        idempotency_key=str(entry_id),
-        idempotency_proved=account.exchange.idempotency_proved_at is not None,
-    )
-    note_receipt(account.exchange, receipt)
+    result = record_one(account, draft, source=source, api_key=api_key)
+    assert result.entry is not None  # noqa: S101 - it was recorded, or had been
+    report = Delivery.objects.get(entry=result.entry)
+    # one that was there before is the worker's: in a restored backup it may have been reported since
+    is_new = result.status == "recorded"
+    if is_new and status_of(account.exchange).state != "unreachable":
+        report = deliver_now(result.entry, deadline=deadline)
     return Recorded(
-        entry_id=str(entry_id), seq=None, hash=None, delivery="delivered", repeated=receipt.created is False
+        entry=result.entry,
+        delivery=report.state,
+        repeated=result.status == "duplicate",
+        error=report.error,
+        rules=tuple(report.rules),
     )

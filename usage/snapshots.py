@@ -12,6 +12,8 @@ from accounts.registration import ensure_registered
 from catalog.patience import shared
 from exchange import ExchangeError
 from usage.models import UsageSnapshot
+from usage.reconciling.opening import keep_from_totals, kept_for
+from usage.reconciling.totals import books_of
 
 __all__ = ["UsageSnapshot", "latest", "refresh"]
 
@@ -31,7 +33,11 @@ def refresh(account: ExchangeAccount, *, deadline: float | None = None) -> Usage
     left = shared(deadline)
     if not account.is_registered:
         account = ensure_registered(account.user, deadline=left())
+    before = books_of(account) if kept_for(account) is None else None
     summary = gateway_for(account, left()).usage_snapshot()
+    if before is not None:
+        # what the account had there before its first entry can only be told until something is delivered
+        keep_from_totals(account, summary, before=before, after=books_of(account))
     own = gateway_for(account, left()).list_my_services() if account.is_provider else None
     if account.free_granted is not None:
         # usage eats it up, and only a registration tells what is left; the totals are good without it

@@ -1,10 +1,24 @@
 from django.urls import path
 
-from usage import views
+from usage.views import dashboard, entry, evidence, logs, reconciliation, record, summary
 
 app_name = "usage"
 urlpatterns = [
-    path("", views.dashboard, name="dashboard"),
-    path("usage/snapshot/", views.snapshot, name="snapshot"),
-    path("usage/record/", views.record, name="record"),
+    path("", dashboard.dashboard, name="dashboard"),
+    path("usage/", summary.summary, name="summary"),
+    path("usage/snapshot/", dashboard.snapshot, name="snapshot"),
+    path("usage/record/", record.record, name="record"),
+    path("usage/logs/", logs.logs, name="logs"),
+    path("usage/logs/tail/", logs.tail, name="logs_tail"),
+    path("usage/logs/export/", logs.export, name="logs_export"),
+    path("usage/logs/<int:seq>/", entry.entry, name="entry"),
+    path("usage/logs/<int:seq>/reverse/", entry.reverse, name="reverse"),
+    path("usage/logs/<int:seq>/settle/", entry.settle, name="settle"),
+    path("usage/evidence/", evidence.evidence, name="evidence"),
+    path("usage/evidence/<uuid:pk>/", evidence.pack, name="evidence-pack"),
+    path("usage/evidence/<uuid:pk>/download/", evidence.download, name="evidence-download"),
+    path("usage/reconciliation/", reconciliation.page, name="reconciliation"),
+    path("usage/reconciliation/run/", reconciliation.reconcile, name="reconcile"),
+    path("usage/reconciliation/<int:pk>/", reconciliation.run, name="reconciliation_run"),
+    path("usage/reconciliation/<int:pk>/acknowledge/", reconciliation.acknowledge, name="acknowledge"),
 ]

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import Exchange, ExchangeAccount
+from catalog import consumption
 from catalog.models import Mirror
 from catalog.tests.commands import document_of, text_of
 from catalog.tests.kept import fetched, keep_service
@@ -81,7 +82,10 @@ def test_no_match_is_exit_1_with_the_nearest_and_an_empty_stdout(market: Wire) -
 
 
 @pytest.mark.parametrize("strategy", ["least-used-by-me", "spread"])
-def test_a_strategy_that_had_to_fall_back_says_so_on_stderr(market: Wire, strategy: str) -> None:
+def test_a_strategy_that_had_to_fall_back_says_so_on_stderr(
+    market: Wire, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumption, "_source", None)
     out, err = streams("--strategy", strategy, "--json")
     assert json.loads(out)["id"] in {11, 12}
     assert err.startswith("What you consumed cannot be known yet, so ")

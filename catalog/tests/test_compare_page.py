@@ -205,7 +205,7 @@ def test_names_are_escaped(signed_in: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "count"), [({}, 5), ({"service": [11, 12, 13, 14]}, 7), ({"family": "gpt-4o"}, 10)]
+    ("query", "count"), [({}, 6), ({"service": [11, 12, 13, 14]}, 8), ({"family": "gpt-4o"}, 11)]
 )
 def test_its_queries_are_few_and_do_not_grow_with_the_market(
     query: dict[str, object],
@@ -219,6 +219,7 @@ def test_its_queries_are_few_and_do_not_grow_with_the_market(
         keep_service(number, provider=keep_provider(number))
     # 1 session, 2 user, 3 the account, 4 the mirror's age; then for numbers: 5 the services with their prices
     # then, 6 the families of what was consumed, 7 others to add; for a family: 5 how many it has, 6 a page,
-    # 7 those with their prices then, 8 lowest rank, 9 lowest price, 10 as 6 above; for none: 5 the families
+    # 7 those with their prices then, 8 lowest rank, 9 lowest price, 10 as 6 above; for none: 5 the families;
+    # and last of all whether the books differ
     with django_assert_num_queries(count):
         signed_in.get(URL, query)

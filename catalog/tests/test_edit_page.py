@@ -185,6 +185,7 @@ def test_other_methods_are_refused(seller: Client, mine: Service) -> None:
 def test_its_queries(
     seller: Client, mine: Service, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # 1 session, 2 user, 3 the account, 4 the service, 5 the account for the frame of the page
-    with django_assert_num_queries(5):
+    # 1 session, 2 user, 3 the account, 4 the service, 5 the account for the frame of the page,
+    # 6 whether the books differ
+    with django_assert_num_queries(6):
         seller.get(URL)

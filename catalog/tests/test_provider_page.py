@@ -129,7 +129,7 @@ def test_its_queries(signed_in: Client, django_assert_num_queries: DjangoAssertN
     northwind = make_provider(number=3)
     for number in range(60):
         reprice(make_service(provider=northwind), "7", LONG_AGO + timedelta(days=number + 1))
-    # 1 session, 2 user, 3 the account, 4 the provider, 5 how much it offers, 6 what it offers, 7 its last
-    # price changes, 8 how old the mirror is
-    with django_assert_num_queries(8):
+    # 1 session, 2 user, 3 the account, 4 the provider, 5 how much it offers, 6 what was consumed in 30 days,
+    # 7 what it offers, 8 its last price changes, 9 how old the mirror is, 10 whether the books differ
+    with django_assert_num_queries(10):
         signed_in.get(URL)

@@ -130,6 +130,7 @@ def test_what_is_carried_along_has_an_end(wire: Wire, signed_in: Client, account
 
 
 def test_its_queries(signed_in: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    # 1 session, 2 user, 3 the account, 4 the account for the frame of the page
-    with django_assert_num_queries(4):
+    # 1 session, 2 user, 3 the account, 4 the account for the frame of the page,
+    # 5 whether the books differ
+    with django_assert_num_queries(5):
         signed_in.get(URL)

@@ -253,14 +253,15 @@ def test_other_methods_are_refused(seller: Client) -> None:
 
 
 def test_its_queries(wire: Wire, seller: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    # 1 session, 2 user, 3 the account, 4 the account for the frame of the page
-    with django_assert_num_queries(4):
+    # 1 session, 2 user, 3 the account, 4 the account for the frame of the page,
+    # 5 whether the books differ
+    with django_assert_num_queries(5):
         seller.get(URL)
     wire.answers("POST", "/services", REFUSED, status=400)
     seller.post(URL, TYPED)
-    # the same, and: 5 the turn of this name, 6 taken, 7 how it went. How the Exchange did is written every
+    # the same, and: 6 the turn of this name, 7 taken, 8 how it went. How the Exchange did is written every
     # thirty seconds at most
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         seller.post(URL, TYPED)
 
 

@@ -160,8 +160,9 @@ def test_its_queries(signed_in: Client, django_assert_num_queries: DjangoAssertN
     service = make_service(provider=make_provider(), number=11)
     for day in range(60):
         reprice(service, str(day), LONG_AGO + timedelta(days=day + 1))
-    # 1 session, 2 user, 3 the account, 4 the service with its provider, 5 its prices, 6 how old the mirror is
-    with django_assert_num_queries(6):
+    # 1 session, 2 user, 3 the account, 4 the service with its provider, 5 its prices,
+    # 6 how old the mirror is, 7 whether the books differ
+    with django_assert_num_queries(7):
         signed_in.get(URL)
     # and while one types only the first four
     with django_assert_num_queries(4):

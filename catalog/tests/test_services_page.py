@@ -302,11 +302,11 @@ def test_after_a_failure_it_says_so_and_leaves_the_exchange_in_peace(signed_in: 
 # ---- what it costs -------------------------------------------------------------------------------------
 
 # 1 session, 2 user, 3 the account, 4 families with their counts, 5 the page's keys, 6 its rows with their
-# providers, 7 providers to choose from, 8 how old the mirror is
-PAGE = 8
+# providers, 7 providers to choose from, 8 how old the mirror is, 9 whether the books differ
+PAGE = 9
 # by provider two more: how many each has, the providers in order; with many providers two more: who has most,
 # and their names
-MOST = 12
+MOST = 13
 
 
 @pytest.mark.parametrize(
@@ -345,6 +345,7 @@ def test_its_queries_do_not_grow_with_the_providers(
     with django_assert_num_queries(MOST - 2 + 1):
         html = signed_in.get(URL, {"provider": "500"}).content.decode()
     assert '<option value="500" selected>Zuletzt' in html
-    # and the part has no list of providers at all: neither of the three
-    with django_assert_num_queries(PAGE - 1):
+    # and the part has no list of providers at all: neither of the three;
+    # nor the banner of the books
+    with django_assert_num_queries(PAGE - 2):
         signed_in.get(URL, **HTMX)

@@ -1,4 +1,4 @@
-"""Figures as the pages show them: tokens (counts), prices (USD per 1,000 tokens), hashes and moments.
+"""Figures as the pages show them: tokens (counts), prices (USD per 1,000 tokens), money, hashes, moments.
 
 Prices are Decimal from end to end: a float that finds its way here is refused with TypeError, not rounded.
 A figure that is not known (None) is an en dash for the eye and the word "unknown" for a screen reader.
@@ -14,8 +14,8 @@ from django.utils.formats import date_format, get_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 register = template.Library()
 
@@ -30,6 +30,7 @@ SHORTEN_FROM = 10_000
 SCALES = (("K", 3), ("M", 6), ("B", 9), ("T", 12))
 LARGEST = ("Q", 15)
 HASH_SHOWN_WHOLE = 12  # characters
+CENTS, ENTRY = 2, 4  # decimal places: of totals, of a single entry
 
 
 @register.filter
@@ -72,6 +73,28 @@ def usd(amount: Decimal | Missing) -> str:
     return unknown() if amount is None or amount == "" else _usd(amount)
 
 
+@register.simple_tag
+def money(nanos: int | Missing, places: int = CENTS) -> str:
+    """Nano-dollars as an amount in USD: totals to the cent, exact on hover and for screen readers."""
+    if nanos is None or nanos == "":
+        return unknown()
+    amount = Decimal(_whole(nanos)).scaleb(-9, EXACT)
+    exact = f"{_usd(amount)} USD"
+    return format_html(
+        '<span class="num" title="{}"><span aria-hidden="true">{}</span>'
+        '<span class="sr-only">{}</span></span>',
+        exact,
+        _rounded(amount, places),
+        exact,
+    )
+
+
+@register.simple_tag
+def entry_money(nanos: int | Missing) -> str:
+    """Nano-dollars of a single entry: the same to four places, because most are a part of a cent."""
+    return money(nanos, ENTRY)
+
+
 @register.filter
 def percent_change(share: Decimal | Missing) -> str:
     """A change given as a share of what was before (0.125) as +12.5 %, to a tenth of a per cent."""
@@ -98,20 +121,44 @@ def ago(moment: datetime | Missing, now: datetime | None = None) -> str:
     """How long ago, in words; the moment itself, in the site's time zone, on hover and for machines."""
     if moment is None or moment == "":
         return unknown()
-    local = timezone.localtime(moment)
     passed = (now or timezone.now()) - moment
     words = (
         _("just now")
         if passed < timedelta(minutes=1)
         else _("%(time)s ago") % {"time": timesince(moment, now, depth=1)}
     )
-    exact = f"{date_format(local, 'DATE_FORMAT')}, {local:%H:%M:%S} {local.tzname()}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, words)
+    return _time(moment, words)
+
+
+@register.simple_tag
+def clock(moment: datetime | Missing) -> str:
+    """The moment to the second, in the person's time zone, which is named on hover: 23 Nov 2026, 09:41:12."""
+    if moment is None or moment == "":
+        return unknown()
+    local = timezone.localtime(moment)
+    return _time(moment, f"{date_format(local, _day_format())}, {local:%H:%M:%S}")
 
 
 def unknown() -> SafeString:
     """What stands for a figure that nobody has."""
     return format_html('<span aria-hidden="true">–</span><span class="sr-only">{}</span>', _("unknown"))
+
+
+def _time(moment: datetime, words: str) -> SafeString:
+    local = timezone.localtime(moment)
+    exact = f"{date_format(local, 'DATE_FORMAT')}, {local:%H:%M:%S} {_zone(local)}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, words)
+
+
+def _zone(local: datetime) -> str:
+    """UTC, or the place with its distance from there: CST alone would be three different times."""
+    name, offset = timezone.get_current_timezone_name(), f"{local:%z}"
+    return name if name == "UTC" else f"{name} (UTC{offset[:3].replace('-', MINUS)}:{offset[3:5]})"
+
+
+def _day_format() -> str:
+    # English's own short format is the American one
+    return "j M Y" if (get_language() or "en").startswith("en") else "DATE_FORMAT"
 
 
 def _brief(count: int) -> str:
@@ -136,6 +183,15 @@ def _usd(price: Decimal) -> str:
     whole, _point, cents = plain.partition(".")
     figure = _grouped(Decimal(f"{whole}.{cents.rstrip('0'):0<2}"))
     return f"{MINUS if price < 0 else ''}${figure}"
+
+
+def _rounded(amount: Decimal, places: int) -> str:
+    """To so many places; an amount that is less than the last of them is not nothing."""
+    least = Decimal(1).scaleb(-places)
+    rounded = amount.quantize(least, ROUND_HALF_UP, EXACT)
+    if amount and not rounded:
+        return f"{MINUS if amount < 0 else ''}<${least}"
+    return f"{MINUS if rounded < 0 else ''}${_grouped(rounded.copy_abs())}"
 
 
 def _exact(price: object) -> Decimal:

@@ -1,12 +1,16 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.template import Context, Engine
-from django.utils import translation
+from django.utils import timezone, translation
 
 from gateway_site.templatetags.figures import (
     ago,
+    clock,
+    entry_money,
+    money,
     percent_change,
     short,
     short_hash,
@@ -96,7 +100,7 @@ def test_it_writes_prices_to_their_last_digit(price: Decimal, per_1k: str, per_1
     assert (usd_per_1k(price), usd_per_1m(price)) == (per_1k, per_1m)
 
 
-@pytest.mark.parametrize("figure", [usd, usd_per_1k, usd_per_1m, percent_change, tokens, short])
+@pytest.mark.parametrize("figure", [usd, usd_per_1k, usd_per_1m, percent_change, tokens, short, money])
 def test_it_refuses_a_float(figure: object) -> None:
     assert callable(figure)
     with pytest.raises(TypeError, match="float"):
@@ -139,7 +143,8 @@ def test_it_says_unknown_for_a_figure_of_something_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "figure", [tokens, short, usd, usd_per_1k, usd_per_1m, percent_change, short_hash, ago]
+    "figure",
+    [tokens, short, usd, usd_per_1k, usd_per_1m, percent_change, short_hash, ago, clock, money, entry_money],
 )
 def test_it_says_unknown_where_there_is_no_figure(figure: object) -> None:
     assert callable(figure)
@@ -170,3 +175,42 @@ def test_it_writes_a_change_in_per_cent(share: Decimal, shown: str) -> None:
 )
 def test_it_writes_an_amount_to_its_last_digit(amount: Decimal, shown: str) -> None:
     assert usd(amount) == shown
+
+
+@pytest.mark.parametrize(
+    ("nanos", "cents", "entry", "exact"),
+    [
+        (0, "$0.00", "$0.0000", "$0.00 USD"),
+        (57_204_999_999, "$57.20", "$57.2050", "$57.204999999 USD"),
+        (-12_350_000_000, "−$12.35", "−$12.3500", "−$12.35 USD"),
+        (1_234_567_890_000_000, "$1,234,567.89", "$1,234,567.8900", "$1,234,567.89 USD"),
+        (2**63 - 1, "$9,223,372,036.85", "$9,223,372,036.8548", "$9,223,372,036.854775807 USD"),
+        # what is less than a cent is not nothing, and half a cent is one
+        (5_000_000, "$0.01", "$0.0050", "$0.005 USD"),
+        (4_999_999, "&lt;$0.01", "$0.0050", "$0.004999999 USD"),
+        (-1, "−&lt;$0.01", "−&lt;$0.0001", "−$0.000000001 USD"),
+    ],
+)
+def test_it_writes_nano_dollars_short_with_the_exact_amount_on_hover(
+    nanos: int, cents: str, entry: str, exact: str
+) -> None:
+    assert f'title="{exact}"><span aria-hidden="true">{cents}</span>' in money(nanos)
+    assert f'<span aria-hidden="true">{entry}</span><span class="sr-only">{exact}<' in entry_money(nanos)
+
+
+def test_it_shows_a_moment_in_the_persons_time_zone_and_names_that_on_hover() -> None:
+    assert clock(NOW) == (
+        '<time datetime="2025-11-23T14:03:22+00:00" title="Nov. 23, 2025, 14:03:22 UTC">'
+        "23 Nov 2025, 14:03:22</time>"
+    )
+    with timezone.override(ZoneInfo("Asia/Kolkata")):
+        assert ">23 Nov 2025, 19:33:22</time>" in clock(NOW)
+        assert "19:33:22 Asia/Kolkata (UTC+05:30)" in clock(NOW)
+        assert "19:33:22 Asia/Kolkata (UTC+05:30)" in ago(NOW, NOW)
+    with timezone.override(ZoneInfo("America/New_York")):
+        assert "09:03:22 America/New_York (UTC−05:00)" in clock(NOW)
+
+
+def test_it_writes_a_day_as_the_language_does() -> None:
+    with translation.override("zh-hans"):
+        assert ">2025年11月23日, 14:03:22</time>" in clock(NOW)

@@ -1,11 +1,30 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
+
+from accounts.models import ExchangeAccount
+from usage.factories import make_entries, make_entry
+from usage.models import DeliveryQueue
+
+NOTHING_WAITS = {
+    "pending": 0,
+    "sending": 0,
+    "uncertain": 0,
+    "rejected": 0,
+    "oldest_pending_at": None,
+    "lag_seconds": 0,
+    "worker_alive": False,
+    "worker_seen_at": None,
+    "paused_until": None,
+}
 
 
 def test_healthz_asks_nothing(client: Client) -> None:
@@ -17,10 +36,34 @@ def test_healthz_asks_nothing(client: Client) -> None:
 @pytest.mark.django_db
 def test_readyz_is_ready(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     client.get("/readyz")
-    # 1. whether the table of migrations is there; 2. which were applied
-    with django_assert_num_queries(2):
+    # 1. whether the table of migrations is there; 2. which were applied; 3. the Exchange, not used yet
+    with django_assert_num_queries(3):
         response = client.get("/readyz")
-    assert (response.status_code, response.json()) == (200, {"status": "ok", "database": "ok"})
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "database": "ok", "delivery": NOTHING_WAITS}
+
+
+@pytest.mark.django_db
+def test_readyz_tells_how_delivery_stands_and_is_ready_all_the_same(
+    client: Client, account: ExchangeAccount, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_entries(account, 5)
+    make_entry(account=account, state="rejected")
+    DeliveryQueue.objects.filter(exchange=account.exchange).update(
+        failure=f"{account.user.email} is unknown",
+        failures=3,
+        paused_until=timezone.now() + timedelta(minutes=4),
+    )
+    # 1., 2. migrations; 3. the Exchange; 4. tallies; 5.-7. what waits longest; 8. refused accounts;
+    # 9. the queue
+    with django_assert_num_queries(9):
+        response = client.get("/readyz")
+    assert response.status_code == 200
+    delivery = response.json()["delivery"]
+    assert (delivery["pending"], delivery["rejected"], delivery["worker_alive"]) == (5, 1, False)
+    assert delivery["oldest_pending_at"] is not None
+    assert delivery["paused_until"] is not None
+    assert "@" not in response.content.decode()
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.urls import resolve, reverse
 from accounts.factories import make_account, make_user
 from accounts.models import ExchangeAccount, User
 from gateway_site.navigation import Item, shell
+from usage.factories import make_entry
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +44,9 @@ def test_a_request_without_a_person_has_none() -> None:
 
 def test_a_consumer_sees_what_a_consumer_may_do(account: ExchangeAccount) -> None:
     nav = shell_at("usage:dashboard", account.user)["nav"]
-    assert titles(nav) == ["Dashboard", "Catalogue", "Record usage", "Settings"]
+    assert titles(nav) == ["Dashboard", "Catalogue", "Usage", "Settings"]
     assert titles(nav[1].children) == ["Providers", "Services", "Compare"]
+    assert titles(nav[2].children) == ["Summary", "Logs", "Reconciliation", "Record usage"]
 
 
 def test_a_provider_may_publish(user: User) -> None:
@@ -61,7 +64,12 @@ def test_an_operator_sees_the_admin() -> None:
 PAGES = [
     # the page, what is current, which section is open, which tab is lit
     ("usage:dashboard", "Dashboard", "Dashboard", "Home"),
-    ("usage:record", "Record usage", "Record usage", "Record"),
+    ("usage:summary", "Summary", "Usage", "Usage"),
+    ("usage:logs", "Logs", "Usage", "Usage"),
+    ("usage:logs_export", None, "Usage", "Usage"),
+    ("usage:reconciliation", "Reconciliation", "Usage", "Usage"),
+    ("usage:record", "Record usage", "Usage", "Usage"),
+    ("usage:snapshot", None, "Usage", "Usage"),
     ("catalog:providers", "Providers", "Catalogue", "Catalogue"),
     ("catalog:services", "Services", "Catalogue", "Catalogue"),
     ("catalog:compare", "Compare", "Catalogue", "Catalogue"),
@@ -108,3 +116,14 @@ def test_the_page_shows_it(signed_in: Client) -> None:
 
 def test_a_page_that_is_not_there_is_rendered_too(signed_in: Client) -> None:
     assert signed_in.get("/no/such/page").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "title"), [("/usage/evidence/", "Reconciliation"), ("/usage/logs/1/", "Logs")]
+)
+def test_a_page_under_another_shows_where_it_belongs(
+    signed_in: Client, account: ExchangeAccount, path: str, title: str
+) -> None:
+    make_entry(account=account)
+    page = signed_in.get(path).content.decode()
+    assert re.search(rf'<a href="[^"]+" aria-current="true">{title}</a>', page)

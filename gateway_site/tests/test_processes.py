@@ -35,14 +35,14 @@ def plan(web: str, *, default_exchange: bool = True) -> tuple[list[str], str]:
 def test_it_starts_the_site_and_the_sandbox() -> None:
     web = free_address()
     started, told = plan(web)
-    assert started == ["web", "catalogue", "exchange"]
+    assert started == ["web", "catalogue", "delivery", "exchange"]
     assert f"http://{web}" in told
     assert "Sandbox Exchange     http://exchange.example" in told
 
 
 def test_it_starts_no_sandbox_beside_an_exchange_of_ones_own() -> None:
     started, told = plan(free_address(), default_exchange=False)
-    assert started == ["web", "catalogue"]
+    assert started == ["web", "catalogue", "delivery"]
     assert "your base_url" in told
 
 
@@ -51,7 +51,7 @@ def test_it_starts_no_second_exchange_at_the_same_address(
 ) -> None:
     monkeypatch.setattr(processes, "EXCHANGE", taken)
     started, told = plan(free_address())
-    assert started == ["web", "catalogue"]
+    assert started == ["web", "catalogue", "delivery"]
     assert "something listens there already" in told
 
 

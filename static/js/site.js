@@ -14,6 +14,12 @@
     setTimeout(() => { place.textContent = text; }, 60);
   };
 
+  // ---- the person's time zone, for the server: times are shown in it from the next page on ------------------------
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (/^[\w+\-/]{1,64}$/.test(zone || "") && !document.cookie.split("; ").includes(`tz=${zone}`)) {
+    document.cookie = `tz=${zone}; path=/; max-age=31536000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+  }
+
   // ---- notices -------------------------------------------------------------------------------------------------
   const STAYS_MS = 9000;
   const arm = (toast) => {

@@ -140,7 +140,8 @@ def test_the_main_job_is_done_in_the_browser(
         page.get_by_label("Prompt tokens").fill(prompt)
         page.get_by_label("Completion tokens").fill(completion)
         page.get_by_role("button", name=re.compile("^Record")).last.click()
-        expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+        expect(page.get_by_role("heading", name="maker llama")).to_be_visible()
+    page.goto(f"{site.base_url}/")
     expect(page.locator("main")).to_contain_text("1,458")
     assert complaints == []
 
@@ -157,6 +158,9 @@ def test_every_page_fits_and_is_pictured(
         "providers": "/catalog/providers/",
         "services": "/catalog/services/",
         "publish": "/catalog/services/publish/",
+        "usage": "/usage/",
+        "logs": "/usage/logs/",
+        "reconciliation": "/usage/reconciliation/",
         "record": "/usage/record/",
         "settings": "/accounts/settings/",
         "not-found": "/nothing-here/",

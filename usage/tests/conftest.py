@@ -6,7 +6,8 @@ import pytest
 
 from accounts.models import ExchangeAccount
 from catalog.tests.conftest import provider, seller
-from catalog.tests.wire import wire
+from catalog.tests.wire import Wire, wire
+from usage.tests.their_books import TheirBooks
 
 __all__ = ["provider", "seller", "wire"]
 
@@ -16,3 +17,9 @@ def acting(account: ExchangeAccount, configure: Callable[..., None]) -> Exchange
     """The account for which the commands act; a consumer."""
     configure(email=account.user.email)
     return account
+
+
+@pytest.fixture
+def theirs(wire: Wire, account: ExchangeAccount) -> TheirBooks:
+    """The Exchange's book of ``account``, empty; a statement is offered."""
+    return TheirBooks(wire, account)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
+from requests import PreparedRequest
 
 from accounts.models import ExchangeAccount
+from catalog.tests.wire import Wire
 from exchange.tests import examples
 from usage.models import UsageSnapshot
 
@@ -39,6 +43,24 @@ def totals(consumed: int = 1500, supplied: int = 0, **more: Any) -> dict[str, An
         consumed_tokens=consumed, supplied_tokens=supplied, net_tokens=supplied - consumed, **more
     )
     return {"summary": summary}
+
+
+def counts(wire: Wire, account: ExchangeAccount, *, proves: bool = True) -> list[str]:
+    """Let the Exchange count every report of this account, each key once; the keys, as they come in."""
+    keys: list[str] = []
+
+    def answer(request: PreparedRequest) -> tuple[int, dict[str, str], str]:
+        key = str(request.headers["Idempotency-Key"])
+        repeated = key in keys
+        keys.append(key)
+        line = examples.entry(
+            **{**json.loads(request.body or b""), "user_id": account.exchange_user_id},
+            idempotency_key=key if proves else None,
+        )
+        return 200 if repeated else 201, {}, json.dumps({"entry": line} if proves else {})
+
+    wire.add_callback("POST", f"{settings.TOKLIGENCE.base_url}/usage", callback=answer)
+    return keys
 
 
 def receipt(account: ExchangeAccount, key: uuid.UUID | None = ENTRY_ID) -> dict[str, Any]:

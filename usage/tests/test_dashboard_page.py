@@ -9,7 +9,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.factories import make_account, make_exchange
 from accounts.models import Exchange, ExchangeAccount
+from catalog.tests.kept import fetched, keep_provider, keep_service
 from catalog.tests.wire import Wire
+from usage import ledger
+from usage.factories import make_draft, make_entries, make_entry
+from usage.models import ReconciliationRun, VerificationRun
 from usage.tests.factories import make_snapshot
 
 pytestmark = pytest.mark.django_db
@@ -104,13 +108,128 @@ def test_a_person_who_was_never_here_gets_an_account_row(client: Client) -> None
     assert ExchangeAccount.objects.get().user == user
 
 
-def test_its_queries(
+def test_its_queries_before_the_first_entry(
     signed_in: Client, account: ExchangeAccount, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_snapshot(account=account)
-    # 1 session, 2 user, 3 account with its Exchange, 4 snapshot
-    with django_assert_num_queries(4):
+    # 1 session, 2 user, 3 account with its Exchange, 4 our chain, 5 snapshot, 6 what stands in which state,
+    # 7 the opening balance, 8 the last check, 9 delivery's counts, 10 its queue, 11 the last reconciliation,
+    # 12 an open difference
+    with django_assert_num_queries(12):
         signed_in.get("/")
+
+
+@pytest.mark.parametrize("many", [1, 40])
+def test_its_queries(
+    signed_in: Client,
+    account: ExchangeAccount,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    many: int,
+) -> None:
+    make_snapshot(account=account)
+    fetched()
+    keep_service(1)
+    make_entries(account, many)
+    # the twelve of an empty book; 13 the oldest that waits, 14 whether delivery is held; 15 by day,
+    # 16 the time before, 17 by service, provider, family and key; lock-in: 18 how old the catalogue is,
+    # 19 the services used, 20 how families are spelt, 21 their lowest prices, 22 who has them, 23 those;
+    # 24 the newest entries with their deliveries
+    with django_assert_num_queries(24):
+        signed_in.get("/")
+    # 20 to 22 are kept for this catalogue
+    with django_assert_num_queries(21):
+        signed_in.get("/")
+
+
+def test_our_figures_come_first_against_the_time_before(signed_in: Client, account: ExchangeAccount) -> None:
+    keep_service(7, price="0.005")
+    now = timezone.now()
+    for at, tokens in ((now, 3_000_000), (now - timedelta(days=30), 2_000_000)):
+        make_entry(account=account, service_id=7, prompt_tokens=tokens, completion_tokens=0, occurred_at=at)
+    html = signed_in.get("/").content.decode()
+    totals = html.partition('aria-label="Totals"')[2].partition("</section>")[0]
+    assert "3,000,000 tokens" in totals
+    assert "50.0\N{NO-BREAK SPACE}%" in totals
+    assert "$15.00 USD" in totals
+    # and all of the time, beneath
+    assert "5,000,000 tokens" in totals
+    assert html.index('aria-label="Totals"') < html.index('id="snapshot"')
+
+
+@pytest.mark.parametrize(("period", "bars"), [("24h", 24), ("7d", 7), ("30d", 30), ("90d", 90), ("x", 30)])
+def test_its_period_can_be_chosen(
+    signed_in: Client, account: ExchangeAccount, period: str, bars: int
+) -> None:
+    make_entry(account=account)
+    html = signed_in.get("/", {"period": period}).content.decode()
+    assert html.count('class="bar-of"') == bars
+
+
+def test_theirs_stand_beside_ours_with_the_difference_and_its_reason(
+    signed_in: Client, account: ExchangeAccount
+) -> None:
+    make_snapshot(account=account, consumed=1500)
+    make_entry(account=account, state="delivered")
+    make_entry(account=account, prompt_tokens=433, completion_tokens=0)
+    card = signed_in.get("/").content.decode().partition('id="snapshot"')[2].partition("</section>")[0]
+    for shown in ("1,933 tokens", "1,500 tokens", "+<span", "433 tokens", "1 entry waits for delivery"):
+        assert shown in card
+    assert "another reason" not in card
+
+
+def test_the_newest_entries_are_shown_as_they_stand(signed_in: Client, account: ExchangeAccount) -> None:
+    keep_service(7, name="Sonnet", price="0.003", provider=keep_provider(3, "Northwind"))
+    make_entries(account, [make_draft(memo=f"n{n}") for n in range(9)])
+    entry = make_entry(account=account, service_id=7, state="delivered")
+    ledger.reverse(account, entry.seq, reason="twice", source="page")
+    recent = signed_in.get("/").content.decode().partition('id="recent-title"')[2].partition("</section>")[0]
+    assert recent.count("<li>") == 10
+    assert 'href="/usage/logs/11/"' in recent
+    assert 'href="/usage/logs/1/"' not in recent
+    assert "Sonnet · Northwind" in recent
+    assert "reverses number 10" in recent
+    assert 'title="−$0.0045 USD"' in recent
+    assert [state in recent for state in ("Delivered", "Local only", "Pending")] == [True, True, True]
+
+
+def test_the_books_are_said_to_be_intact_or_not(signed_in: Client, account: ExchangeAccount) -> None:
+    make_entry(account=account)
+    now = timezone.now()
+    told = {"account": account, "started_at": now, "finished_at": now}
+    VerificationRun.objects.create(**told, ok=False, entries=1, head_seq=1, head_hash="ab", problem_count=2)
+    ReconciliationRun.objects.create(**told, status="different", lines={"matched": 0})
+    html = signed_in.get("/").content.decode()
+    assert '<span class="chip bad">2 problems</span>' in html
+    assert '<span class="chip bad">Differs</span>' in html
+    assert "1 pending" in html
+    assert html.count("differ.</b>") == 1
+
+
+def test_a_book_without_entries_shows_no_empty_charts(signed_in: Client) -> None:
+    html = signed_in.get("/").content.decode()
+    assert "First steps" in html
+    assert 'class="plot"' not in html
+    assert "Recent entries" not in html
+    assert "Nothing to deliver" in html
+
+
+def test_recording_ticks_the_steps_off_without_the_exchange(
+    signed_in: Client, account: ExchangeAccount
+) -> None:
+    make_entry(account=account)
+    assert "First steps" not in signed_in.get("/").content.decode()
+
+
+def test_it_fits_the_wire(signed_in: Client, account: ExchangeAccount) -> None:
+    """Sixty kilobytes in all with styles and scripts; the page's own part is this."""
+    now = timezone.now()
+    make_entries(
+        account,
+        [make_draft(service_id=n % 40 + 1, occurred_at=now - timedelta(days=n % 90)) for n in range(180)],
+    )
+    page = signed_in.get("/", {"period": "90d"}, HTTP_ACCEPT_ENCODING="gzip")
+    assert page["Content-Encoding"] == "gzip"
+    assert len(page.content) < 16_000
 
 
 def test_it_is_read_only(signed_in: Client) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from catalog.choices import ServiceChoice
 from usage.forms import RecordForm
 from usage.tests.factories import ENTRY_ID
+from usage.writing.drafts import Draft
 
 GOOD = {
     "service_id": "11",
@@ -32,7 +35,19 @@ def test_it_takes_a_report() -> None:
         "completion_tokens": 300,
         "memo": "night run",
         "entry_id": ENTRY_ID,
+        "occurred_at": None,
+        "cached_tokens": None,
+        "reasoning_tokens": None,
+        "evidence": "reported",
     }
+    assert form.draft == Draft(
+        service_id=11,
+        direction="consume",
+        prompt_tokens=1200,
+        completion_tokens=300,
+        memo="night run",
+        entry_id=ENTRY_ID,
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,6 +58,13 @@ def test_it_takes_a_report() -> None:
         ("prompt_tokens", ["", "-1", "1e999", "1.5", "many", str(10**30), str(2**53), "1,000", "\x00"]),
         ("completion_tokens", ["", "-1", str(2**53)]),
         ("memo", ["a\x00b", "x" * 501]),
+        (
+            "occurred_at",
+            ["x", "2026-02-30T00:00", "2999-01-01T00:00", "1999-12-31T23:00"],
+        ),
+        ("cached_tokens", ["-1", "1201", "x", str(2**53)]),
+        ("reasoning_tokens", ["-1", "301", "1.5"]),
+        ("evidence", ["guessed", "REPORTED"]),
     ],
 )
 def test_nonsense_is_refused_at_its_field(field: str, typed: list[str]) -> None:
@@ -106,3 +128,34 @@ def test_only_a_provider_is_offered_to_have_supplied() -> None:
     assert "Supplied" not in str(RecordForm(may_supply=False)["direction"])
     # what was sent all the same is shown as it was sent, beside what the Exchange says of it
     assert "Supplied" in str(RecordForm({**GOOD, "direction": "supply"}, may_supply=False)["direction"])
+
+
+def test_a_time_is_the_persons_own() -> None:
+    with timezone.override("Asia/Shanghai"):
+        form = RecordForm({**GOOD, "occurred_at": "2026-01-31T09:41"})
+        assert form.is_valid(), form.errors
+        assert form.cleaned_data["occurred_at"] == datetime(2026, 1, 31, 1, 41, tzinfo=UTC)
+
+
+def test_a_clock_may_be_a_little_ahead() -> None:
+    for minutes, good in ((4, True), (6, False)):
+        at = timezone.now() + timedelta(minutes=minutes)
+        assert RecordForm({**GOOD, "occurred_at": at.strftime("%Y-%m-%dT%H:%M:%S")}).is_valid() is good
+
+
+def test_an_hour_that_the_clocks_skip_is_refused() -> None:
+    with timezone.override("Europe/Berlin"):
+        assert list(RecordForm({**GOOD, "occurred_at": "2026-03-29T02:30"}).errors) == ["occurred_at"]
+
+
+def test_all_of_the_tokens_may_be_cached() -> None:
+    form = RecordForm({**GOOD, "cached_tokens": "1200", "reasoning_tokens": "300"})
+    assert form.is_valid(), form.errors
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"), [({}, False), ({"cached_tokens": "x"}, True), ({"evidence": "estimated"}, True)]
+)
+def test_details_that_were_filled_in_are_shown_again(typed: dict[str, str], *, shown: bool) -> None:
+    assert RecordForm({**GOOD, **typed}).has_details is shown
+    assert not RecordForm().has_details

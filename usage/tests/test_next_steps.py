@@ -46,3 +46,7 @@ def test_a_provider_who_published_and_supplied_is_done(provider: ExchangeAccount
 
 def test_who_is_no_provider_is_not_asked_to_publish(account: ExchangeAccount) -> None:
     assert "/catalog/services/publish/" not in [step.url for step in next_steps(account, None)]
+
+
+def test_what_is_in_our_own_book_counts_too(account: ExchangeAccount) -> None:
+    assert next_steps(account, None, recorded=True) == []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 import requests
 from django.test import Client
@@ -12,7 +14,9 @@ from catalog.choices import LONGEST_LIST
 from catalog.models import Service
 from catalog.tests.mirrored import make_provider, make_service
 from catalog.tests.wire import REFUSED, Wire, told
-from usage.tests.factories import ENTRY_ID, receipt, totals
+from usage.factories import make_entry
+from usage.models import Delivery, LedgerEntry
+from usage.tests.factories import ENTRY_ID, receipt
 
 pytestmark = pytest.mark.django_db
 URL = "/usage/record/"
@@ -50,6 +54,15 @@ def make_many(count: int) -> None:
     Service.objects.bulk_create(
         Service(remote_id=first.remote_id + number, name=f"S{number}", **fields) for number in range(1, count)
     )
+
+
+def state() -> str:
+    return Delivery.objects.get().state
+
+
+def after(client: Client) -> str:
+    """The page to which a person is led."""
+    return client.get("/usage/logs/1/").content.decode()
 
 
 def keys_sent(wire: Wire) -> list[str]:
@@ -94,136 +107,121 @@ def test_where_there_is_no_list_or_too_long_a_one_the_number_can_be_typed(
     assert 'name="service_id" value="12"' in page.content.decode()
 
 
-def test_it_records_and_says_so(wire: Wire, signed_in: Client, account: ExchangeAccount) -> None:
-    wire.answers("POST", "/usage", receipt(account), status=201)
-    wire.totals(totals(9_876))
-    response = signed_in.post(URL, TYPED)
-    assert (response.status_code, response["Location"]) == (302, "/")
-    assert wire.sent("/usage") == [
-        {
-            "user_id": account.exchange_user_id,
-            "service_id": 11,
-            "prompt_tokens": 1234,
-            "completion_tokens": 567,
-            "direction": "supply",
-            "memo": "night run",
-        }
-    ]
-    assert keys_sent(wire) == [str(ENTRY_ID)]
-    html = signed_in.get("/").content.decode()
-    assert "Recorded: 1,801 tokens." in html
-    assert "9,876 tokens" in html  # the page is right without JavaScript too
-    assert len(wire.calls) == 2  # the report, and the totals after it
-
-
-def test_what_the_exchange_had_counted_before_is_said_to_be(
+def test_it_records_delivers_and_leads_to_the_entry(
     wire: Wire, signed_in: Client, account: ExchangeAccount
 ) -> None:
-    account.exchange.idempotency_proved_at = timezone.now()
-    account.exchange.save()
-    wire.answers("POST", "/usage", receipt(account), status=200)
-    wire.totals(totals())
+    wire.answers("POST", "/usage", receipt(account), status=201)
+    response = signed_in.post(URL, TYPED)
+    entry = LedgerEntry.objects.get()
+    assert (response.status_code, response["Location"]) == (302, "/usage/logs/1/")
+    assert (entry.entry_id, entry.source, entry.memo, entry.total_tokens) == (
+        ENTRY_ID,
+        "page",
+        "night run",
+        1801,
+    )
+    assert not entry.occurred_at_given
+    (sent,) = wire.sent("/usage")
+    assert (sent["prompt_tokens"], sent["direction"], sent["user_id"]) == (
+        1234,
+        "supply",
+        account.exchange_user_id,
+    )
+    assert keys_sent(wire) == [entry.hash]
+    assert state() == "delivered"
+    assert "Recorded: 1,801 tokens. The Exchange has counted them." in after(signed_in)
+
+
+def test_the_same_page_sent_twice_records_once(
+    wire: Wire, signed_in: Client, account: ExchangeAccount
+) -> None:
+    wire.answers("POST", "/usage", receipt(account), status=201)
     signed_in.post(URL, TYPED)
-    html = signed_in.get("/").content.decode()
-    assert "These 1,801 tokens were recorded before. Nothing was counted twice." in html
+    after(signed_in)
+    assert signed_in.post(URL, TYPED)["Location"] == "/usage/logs/1/"
+    assert LedgerEntry.objects.count() == 1
+    assert len(wire.sent("/usage")) == 1
+    assert "These 1,801 tokens were recorded before. Nothing was recorded twice." in after(signed_in)
 
 
-def test_nobody_can_report_for_another_account(
+def test_other_figures_under_a_number_that_was_used_get_a_new_one(
+    wire: Wire, signed_in: Client, account: ExchangeAccount, listed: None
+) -> None:
+    make_entry(account=account, entry_id=ENTRY_ID, prompt_tokens=1)
+    page = signed_in.post(URL, TYPED)
+    html = page.content.decode()
+    assert page.status_code == 409
+    assert "Another entry was recorded under this id" in html
+    assert "Press Record again only if these figures are to be recorded as well." in html
+    assert 'href="/usage/logs/1/"' in html
+    assert shows_what_was_typed(html)
+    assert str(ENTRY_ID) not in html
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_every_detail_is_recorded(wire: Wire, signed_in: Client, account: ExchangeAccount) -> None:
+    wire.is_down()
+    signed_in.cookies["tz"] = "Asia/Shanghai"
+    details = {
+        "occurred_at": "2026-01-31T09:41:05",
+        "cached_tokens": "1000",
+        "reasoning_tokens": "0",
+        "evidence": "estimated",
+    }
+    assert signed_in.post(URL, {**TYPED, **details}).status_code == 302
+    entry = LedgerEntry.objects.get()
+    assert entry.occurred_at == datetime(2026, 1, 31, 1, 41, 5, tzinfo=UTC)
+    assert entry.occurred_at_given
+    assert (entry.cached_tokens, entry.reasoning_tokens, entry.evidence) == (1000, 0, "estimated")
+
+
+def test_nobody_can_record_for_another_account(
     wire: Wire, signed_in: Client, account: ExchangeAccount
 ) -> None:
     other = make_account()
-    wire.answers("POST", "/usage", b"")
-    signed_in.post(URL, {**TYPED, "user_id": str(other.exchange_user_id), "account": str(other.pk)})
-    assert [sent["user_id"] for sent in wire.sent("/usage")] == [account.exchange_user_id]
-
-
-def test_a_service_that_is_not_listed_is_for_the_exchange_to_judge(
-    wire: Wire, signed_in: Client, listed: None
-) -> None:
-    wire.answers("POST", "/usage", {"error": "There is no service 99."}, status=404)
-    page = signed_in.post(URL, {**TYPED, "service_id": "99"})
-    assert page.status_code == 422
-    assert "There is no service 99." in page.content.decode()
-    assert '<option value="99" selected>#99</option>' in page.content.decode()
-
-
-def test_a_refusal_shows_each_rule_and_keeps_what_was_typed(
-    wire: Wire, signed_in: Client, listed: None
-) -> None:
-    wire.answers("POST", "/usage", REFUSED, status=400)
-    page = signed_in.post(URL, TYPED)
-    html = page.content.decode()
-    assert page.status_code == 422
-    assert all(f"<code>{rule['id']}</code>" in html for rule in REFUSED["rules"])
-    assert shows_what_was_typed(html)
-    # nothing was counted, so the page keeps its number
-    assert f'value="{ENTRY_ID}"' in html
-
-
-def test_without_the_exchange_nothing_is_recorded_and_what_was_typed_stays(
-    wire: Wire, signed_in: Client
-) -> None:
     wire.is_down()
-    page = signed_in.post(URL, TYPED)
-    assert page.status_code == 503
-    assert "The Exchange cannot be reached" in page.content.decode()
-    assert shows_what_was_typed(page.content.decode())
+    signed_in.post(URL, {**TYPED, "user_id": str(other.exchange_user_id), "account": str(other.pk)})
+    assert LedgerEntry.objects.get().account == account
 
 
-def test_too_many_requests_is_not_a_refusal(wire: Wire, signed_in: Client, listed: None) -> None:
-    wire.answers("POST", "/usage", {"error": "Slower."}, status=429, headers={"Retry-After": "30"})
-    page = signed_in.post(URL, TYPED)
-    assert page.status_code == 503
-    assert "Try again in 30 s." in page.content.decode()
+def test_a_refusal_by_the_exchange_keeps_the_entry_and_shows_each_rule(wire: Wire, signed_in: Client) -> None:
+    wire.answers("POST", "/usage", REFUSED, status=400)
+    assert signed_in.post(URL, TYPED).status_code == 302
+    assert state() == "rejected"
+    html = after(signed_in)
+    assert "Recorded in your book: 1,801 tokens. The Exchange refused to count them" in html
+    assert all(f"<code>{rule['id']}</code>" in html for rule in REFUSED["rules"])
+
+
+def test_without_the_exchange_it_is_recorded_and_waits(wire: Wire, signed_in: Client) -> None:
+    wire.is_down()
+    assert signed_in.post(URL, TYPED).status_code == 302
+    assert state() == "pending"
+    html = after(signed_in)
+    assert "Recorded: 1,801 tokens. They are reported to the Exchange as soon as it can be reached." in html
+
+
+def test_while_the_exchange_is_known_to_be_away_nobody_waits_for_it(
+    wire: Wire, signed_in: Client, account: ExchangeAccount
+) -> None:
+    account.exchange.failed_at, account.exchange.failure = timezone.now(), "connection refused"
+    account.exchange.save()
+    assert signed_in.post(URL, TYPED).status_code == 302
+    assert state() == "pending"
+    assert len(wire.calls) == 0
 
 
 @pytest.mark.parametrize("answer", [requests.ConnectionError("reset"), requests.ReadTimeout()])
 def test_a_lost_answer_is_said_as_such_and_not_repeated(
-    wire: Wire, signed_in: Client, answer: Exception, listed: None
+    wire: Wire, signed_in: Client, answer: Exception
 ) -> None:
     wire.answers("POST", "/usage", answer)
-    page = signed_in.post(URL, TYPED)
-    html = page.content.decode()
-    assert page.status_code == 504
-    assert "It is not known whether the Exchange" in html
-    assert shows_what_was_typed(html)
-    assert keys_sent(wire) == [str(ENTRY_ID)]
-    # pressed again, it goes out under the same number
-    assert f'value="{ENTRY_ID}"' in html
-
-
-@pytest.mark.parametrize("status", [500, 502, 503, 304])
-def test_trouble_at_the_exchange_is_no_refusal(
-    wire: Wire, signed_in: Client, status: int, listed: None
-) -> None:
-    wire.answers("POST", "/usage", {"error": "Trouble."}, status=status)
-    assert signed_in.post(URL, TYPED).status_code == 504
-    assert len(keys_sent(wire)) == 1
-
-
-def test_where_idempotency_is_proved_a_lost_answer_is_asked_for_again_under_the_same_number(
-    wire: Wire, signed_in: Client, account: ExchangeAccount
-) -> None:
-    wire.answers("POST", "/usage", receipt(account))
-    signed_in.post(URL, TYPED)
-    wire.reset()
-    wire.answers("POST", "/usage", requests.ConnectionError("reset"))
-    wire.answers("POST", "/usage", receipt(account))
     assert signed_in.post(URL, TYPED).status_code == 302
-    assert keys_sent(wire) == [str(ENTRY_ID)] * 2
-
-
-def test_other_figures_under_a_number_that_was_used_get_a_new_one(
-    wire: Wire, signed_in: Client, listed: None
-) -> None:
-    wire.answers("POST", "/usage", {"error": "This key was used for another report."}, status=409)
-    page = signed_in.post(URL, TYPED)
-    html = page.content.decode()
-    assert page.status_code == 409
-    assert "This key was used for another report." in html
-    assert "Press Record again only if these are to be counted as well." in html
-    assert shows_what_was_typed(html)
-    assert str(ENTRY_ID) not in html
+    assert state() == "uncertain"
+    html = after(signed_in)
+    assert "Whether the Exchange has counted them is not known" in html
+    assert "Did the Exchange count it?" in html
+    assert len(keys_sent(wire)) == 1
 
 
 @pytest.mark.parametrize(
@@ -237,22 +235,30 @@ def test_other_figures_under_a_number_that_was_used_get_a_new_one(
         ("memo", "Memo", "a\x00b"),
         ("service_id", "Service", "x"),
         ("service_id", "Service", ""),
+        ("occurred_at", "When", "yesterday"),
+        ("occurred_at", "When", "2999-01-01T00:00"),
+        ("occurred_at", "When", "1999-12-31T00:00"),
+        ("cached_tokens", "Cached tokens", "1235"),
+        ("reasoning_tokens", "Reasoning tokens", "-1"),
+        ("evidence", "Where the figures come from", "guessed"),
     ],
 )
-def test_nonsense_names_the_field_and_is_not_sent(
+def test_nonsense_names_the_field_and_is_not_recorded(
     wire: Wire, signed_in: Client, field: str, label: str, text: str, listed: None
 ) -> None:
     page = signed_in.post(URL, {**TYPED, field: text})
     assert page.status_code == 422
     assert f'<a href="#id_{field}">{label}</a>' in page.content.decode()
     assert wire.sent("/usage") == []
+    assert not LedgerEntry.objects.exists()
 
 
-def test_an_unknown_direction_is_not_sent(wire: Wire, signed_in: Client, listed: None) -> None:
+def test_an_unknown_direction_is_not_recorded(wire: Wire, signed_in: Client, listed: None) -> None:
     page = signed_in.post(URL, {**TYPED, "direction": "buy"})
     assert page.status_code == 422
     assert ">Direction</a>" in page.content.decode()
     assert wire.sent("/usage") == []
+    assert not LedgerEntry.objects.exists()
 
 
 @pytest.mark.parametrize("number", ["", "1", "\x00"])
@@ -263,6 +269,7 @@ def test_a_page_that_lost_its_number_is_to_be_loaded_again(
     assert page.status_code == 422
     assert "Reload the page" in page.content.decode()
     assert wire.sent("/usage") == []
+    assert not LedgerEntry.objects.exists()
 
 
 def test_an_empty_post_is_told_what_is_missing(wire: Wire, signed_in: Client, listed: None) -> None:
@@ -278,7 +285,20 @@ def test_an_account_that_waits_is_registered_first(wire: Wire, client: Client) -
     wire.answers("POST", "/usage", b"")
     assert client.post(URL, TYPED).status_code == 302
     assert [sent["user_id"] for sent in wire.sent("/usage")] == [77]
-    assert keys_sent(wire) == [str(ENTRY_ID)]
+    assert state() == "delivered"
+
+
+def test_an_account_that_cannot_be_registered_records_all_the_same(wire: Wire, client: Client) -> None:
+    waiting = make_account(registered=False)
+    client.force_login(waiting.user)
+    wire.is_down()
+    assert client.post(URL, TYPED).status_code == 302
+    assert state() == "pending"
+
+
+def test_what_it_says_of_the_book_is_true(wire: Wire, signed_in: Client) -> None:
+    html = signed_in.get(URL).content.decode()
+    assert "cannot be edited; a mistake is taken back by a reversal" in html
 
 
 def test_other_methods_are_refused(signed_in: Client) -> None:
@@ -289,12 +309,8 @@ def test_its_queries(
     wire: Wire, signed_in: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_many(100)
-    # 1 session, 2 user, 3 the account, 4 the services to choose from
-    with django_assert_num_queries(4):
+    # 1 session, 2 user, 3 the account, 4 the services to choose from,
+    # 5 whether the last reconciliation is to be warned of
+    with django_assert_num_queries(5):
         signed_in.get(URL)
     assert len(wire.calls) == 0
-    wire.answers("POST", "/usage", b"")
-    wire.totals(totals())
-    # 1 session, 2 user, 3 the account, 4 how the Exchange did, 5 to 10 the new totals, 11 to 13 the message
-    with django_assert_num_queries(13):
-        signed_in.post(URL, TYPED)

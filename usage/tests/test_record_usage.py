@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import requests
 from django.core.management import CommandError
 
-from accounts.models import ExchangeAccount
+from accounts.models import ExchangeAccount, User
 from catalog.tests.commands import document_of, text_of
 from catalog.tests.wire import REFUSED, Wire
-from usage.tests.factories import ENTRY_ID, receipt
+from usage.models import LedgerEntry
+from usage.tests.factories import ENTRY_ID, counts
 
 pytestmark = pytest.mark.django_db
 WORDS = ("--service-id", "11", "--prompt-tokens", "1200", "--completion-tokens", "300")
@@ -15,31 +18,40 @@ NUMBERED = (*WORDS, "--entry-id", str(ENTRY_ID))
 
 
 def test_its_document_says_what_became_of_it(wire: Wire, acting: ExchangeAccount) -> None:
-    wire.answers("POST", "/usage", receipt(acting), status=201)
-    assert document_of("record_usage", *NUMBERED, "--memo", "night run") == {
-        "entry_id": str(ENTRY_ID),
-        "seq": None,
-        "hash": None,
-        "delivery": "delivered",
-    }
-    assert wire.sent("/usage") == [
-        {
-            "user_id": acting.exchange_user_id,
-            "service_id": 11,
-            "prompt_tokens": 1200,
-            "completion_tokens": 300,
-            "direction": "consume",
-            "memo": "night run",
-        }
-    ]
+    counts(wire, acting)
+    document = document_of("record_usage", *NUMBERED, "--memo", "night run")
+    entry = LedgerEntry.objects.get()
+    assert document == {"entry_id": str(ENTRY_ID), "seq": 1, "hash": entry.hash, "delivery": "delivered"}
+    assert (entry.source, entry.memo, entry.account) == ("command", "night run", acting)
 
 
 def test_its_text_says_the_same(wire: Wire, acting: ExchangeAccount) -> None:
-    wire.answers("POST", "/usage", b"")
+    counts(wire, acting)
     assert text_of("record_usage", *NUMBERED, "--direction", "supply") == (
-        f"Recorded 1,500 tokens supplied at service 11; entry {ENTRY_ID}.\n"
+        f"Recorded: 1,500 tokens supplied at service 11; entry {ENTRY_ID}, number 1.\n"
+        "The Exchange has counted it.\n"
     )
-    assert wire.sent("/usage")[0]["direction"] == "supply"
+    assert text_of("record_usage", *NUMBERED, "--direction", "supply").startswith(
+        "Recorded before, and there once: 1,500 tokens"
+    )
+
+
+def test_everything_that_can_be_told_is_told(wire: Wire, acting: ExchangeAccount) -> None:
+    counts(wire, acting)
+    text_of(
+        "record_usage",
+        *WORDS,
+        "--cached-tokens",
+        "1000",
+        "--reasoning-tokens",
+        "200",
+        "--occurred-at",
+        "2026-01-31T12:00:00+01:00",
+        "--estimated",
+    )
+    entry = LedgerEntry.objects.get()
+    assert (entry.cached_tokens, entry.reasoning_tokens, entry.evidence) == (1000, 200, "estimated")
+    assert entry.occurred_at.isoformat() == "2026-01-31T11:00:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -54,39 +66,65 @@ def test_its_text_says_the_same(wire: Wire, acting: ExchangeAccount) -> None:
         ("--prompt-tokens", "1e3"),
         ("--completion-tokens", str(10**30)),
         ("--completion-tokens", "1.5"),
+        ("--cached-tokens", "1201"),
+        ("--reasoning-tokens", "301"),
         ("--direction", "buy"),
         ("--entry-id", "not-a-uuid"),
+        ("--occurred-at", "yesterday"),
+        ("--occurred-at", "2026-01-31T12:00:00"),
+        ("--occurred-at", "2026-13-31T12:00:00Z"),
+        ("--occurred-at", "2999-01-31T12:00:00Z"),
+        ("--memo", "half a character \udcff"),
+        ("--memo", "x" * 501),
     ],
 )
-def test_nonsense_names_the_option_and_is_not_sent(
+def test_nonsense_names_the_option_and_is_not_recorded(
     wire: Wire, acting: ExchangeAccount, option: str, text: str
 ) -> None:
-    with pytest.raises(CommandError, match=option):
+    with pytest.raises(CommandError, match=option) as failed:
         text_of("record_usage", *WORDS, option, text)
-    assert len(wire.calls) == 0
+    assert failed.value.returncode in (1, 2)
+    assert LedgerEntry.objects.count() == len(wire.calls) == 0
 
 
-def test_a_memo_that_no_exchange_could_keep_is_wrong_usage(wire: Wire, acting: ExchangeAccount) -> None:
-    with pytest.raises(CommandError, match="memo") as failed:
-        text_of("record_usage", *WORDS, "--memo", "half a character \udcff")
-    assert failed.value.returncode == 2
-    assert len(wire.calls) == 0
-
-
-def test_a_refusal_names_every_rule(wire: Wire, acting: ExchangeAccount) -> None:
+def test_a_refusal_keeps_the_entry_and_names_every_rule(wire: Wire, acting: ExchangeAccount) -> None:
     wire.answers("POST", "/usage", REFUSED, status=400)
-    with pytest.raises(CommandError, match=r"(?s)PRICE_CEILING.*FORBIDDEN_WORD") as failed:
+    with pytest.raises(
+        CommandError, match=r"(?s)Entry 1 is in the ledger.*PRICE_CEILING.*FORBIDDEN_WORD"
+    ) as failed:
         text_of("record_usage", *WORDS)
     assert failed.value.returncode == 1
+    assert LedgerEntry.objects.count() == 1
 
 
-def test_a_lost_answer_is_said_as_such_with_the_number_that_was_sent(
+def test_another_entry_under_the_same_id_is_said_as_such(wire: Wire, acting: ExchangeAccount) -> None:
+    counts(wire, acting)
+    text_of("record_usage", *NUMBERED)
+    with pytest.raises(CommandError, match="number 1") as failed:
+        text_of("record_usage", *NUMBERED, "--memo", "other")
+    assert failed.value.returncode == 1
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_a_lost_answer_is_said_as_such(wire: Wire, acting: ExchangeAccount) -> None:
+    wire.answers("POST", "/usage", requests.ConnectionError("reset"))
+    said = text_of("record_usage", *WORDS)
+    assert "Nobody knows whether the Exchange has counted it" in said
+    assert len(wire.calls) == 1
+
+
+def test_an_exchange_that_is_away_delays_the_report_and_nothing_else(
     wire: Wire, acting: ExchangeAccount
 ) -> None:
-    wire.answers("POST", "/usage", requests.ConnectionError("reset"))
-    with pytest.raises(CommandError, match="It is not known whether") as failed:
-        text_of("record_usage", *WORDS)
-    sent = wire.calls[0].request.headers["Idempotency-Key"]
-    assert f"--entry-id {sent}" in str(failed.value)
-    assert failed.value.returncode == 1
-    assert len(wire.calls) == 1
+    wire.is_down()
+    assert "The Exchange has not counted it yet: sync_usage delivers it." in text_of("record_usage", *WORDS)
+    assert LedgerEntry.objects.get().seq == 1
+
+
+def test_who_was_never_registered_can_record_while_the_exchange_is_away(
+    wire: Wire, configure: Callable[..., None], db: None
+) -> None:
+    configure(email="new@example.com")
+    wire.is_down()
+    assert document_of("record_usage", *WORDS)["delivery"] == "pending"
+    assert User.objects.get().email == "new@example.com"

@@ -1,0 +1,33 @@
+"""The Exchange's side: what it has counted, asked of the Exchange itself, behaving."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from exchange import ExchangeClient, StatementEntry
+from tests.exchange_process import ExchangeProcess
+
+
+def statement_of(exchange: ExchangeProcess, user_id: int) -> list[StatementEntry]:
+    """Everything that it counted for the account, in order.
+
+    Its books are complete even while it shows the core alone: it is told to behave, so that it shows them.
+    """
+    exchange.behave()
+    with ExchangeClient(exchange.base_url) as client:
+        return list(client.iter_statement(user_id, limit=1000))
+
+
+def times_counted(exchange: ExchangeProcess, user_id: int) -> Counter[str]:
+    """How often each memo was counted."""
+    return Counter(line.memo for line in statement_of(exchange, user_id))
+
+
+def reports_received(exchange: ExchangeProcess) -> int:
+    """How many reports of usage arrived there since it was started, by its access log (``-v 2``).
+
+    Those that it turned away by a rate limit are not among them: such a one may be sent again.
+    """
+    statuses = re.findall(r'"POST /usage HTTP/1\.1" (\d+)', exchange.output.read_text())
+    return sum(status != "429" for status in statuses)

@@ -1,0 +1,181 @@
+"""Delivering entries to the Exchange: once where it honours idempotency, never twice anywhere.
+
+    pending → sending     the attempt and its lease are committed before the report is sent
+    sending → delivered   counted
+            → rejected    refused; the rules' identifiers are kept
+            → pending     certainly not counted, or in doubt where a repeat counts once
+            → uncertain   in doubt: never sent again by itself
+    uncertain → delivered | pending   settled by a person, or by the Exchange's statement
+
+What an answer means stands in usage.delivering.outcomes. Workers, pages and commands may be at it at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from accounts import exchanges
+from accounts.models import Exchange, ExchangeAccount
+from catalog.patience import shared
+from usage.delivering import pause
+from usage.delivering.claims import claims_lost
+from usage.delivering.due import Due, due
+from usage.delivering.leases import CALL_SECONDS, Claimed, claim, expire, release
+from usage.delivering.marking import mark
+from usage.delivering.outcomes import Outcome
+from usage.delivering.restore import after_restore
+from usage.delivering.round import Round, Stopping
+from usage.delivering.sending import probe, register, report
+from usage.delivering.settling import NotUncertain, settle_by_person, settle_by_statement
+from usage.models import Delivery, LedgerEntry
+
+__all__ = [
+    "NotUncertain",
+    "Round",
+    "after_restore",
+    "deliver_due",
+    "deliver_now",
+    "settle_by_person",
+    "settle_by_statement",
+]
+
+State = Delivery.State
+BATCH = 20
+"""Entries taken, and written down, together where a report may be repeated."""
+WRITTEN_EVERY = 1.0
+PAGE_PATIENCE = 5.0
+log = structlog.get_logger("gateway.delivery")
+
+
+def deliver_due(exchange: Exchange, *, limit: int = 100, stop: Stopping | None = None) -> Round:
+    """One unit of work: take what is due, report it, write down what came of it.
+
+    Ends early when the Exchange is in trouble, which then is left in peace for a while, or when ``stop`` is
+    asked. Raises ValueError for another Exchange than the configured one, and the database's errors.
+    """
+    _require_current(exchange)
+    done = Round(expired=expire(exchange))
+    if _is_left_in_peace(exchange, done):
+        return done
+    exchange.refresh_from_db(fields=["idempotency_proved_at"])
+    todo = due(exchange, limit)
+    done.more = len(todo) >= limit
+    if todo and not _may_send(exchange, todo):
+        _is_left_in_peace(exchange, done)
+        return done
+    for account in {one.account.pk: one.account for one in todo if not one.account.is_registered}.values():
+        if (stop and stop.asked) or not register(account, exchange, CALL_SECONDS):
+            todo = [one for one in todo if one.account.pk != account.pk]
+            if _is_left_in_peace(exchange, done):
+                return done
+    while todo and not (stop and stop.asked):
+        # one at a time where a repeat counts twice: a crash then leaves one in doubt, and not twenty
+        size = BATCH if exchange.idempotency_proved_at else 1
+        batch, todo = todo[:size], todo[size:]
+        if not _deliver(exchange, claim(exchange, [one.key for one in batch]), done, stop):
+            done.more = False
+            break
+    _is_left_in_peace(exchange, done)
+    return done
+
+
+def deliver_now(entry: LedgerEntry, *, deadline: float | None) -> Delivery:
+    """Try to deliver this entry while somebody waits, for ``deadline`` seconds in all; how it stands then.
+
+    Whatever the Exchange does, nothing is raised: what was recorded stays, and the worker goes on with it.
+    """
+    left = shared(CALL_SECONDS if deadline is None else min(deadline, CALL_SECONDS))
+    delivery = Delivery.objects.select_related("account__user", "exchange").get(pk=entry.pk)
+    exchange, account = delivery.exchange, delivery.account
+    try:
+        # a restored backup is the worker's to notice: until it has, nothing may hide it
+        waits = (
+            exchange.base_url != settings.TOKLIGENCE.base_url
+            or _is_left_in_peace(exchange, Round())
+            or claims_lost(exchange) > 0
+        )
+        if not waits and (account.is_registered or _is_registered_now(account, exchange, left() or 0.0)):
+            for claimed in claim(exchange, [entry.pk]):
+                outcome = report(claimed, exchange, left() or 0.0)
+                mark([(claimed, outcome)], patience=PAGE_PATIENCE)
+                _draw_conclusions(exchange, outcome)
+    except DatabaseError:
+        log.exception("delivery_failed", account=account.pk, seq=delivery.seq)
+    delivery.refresh_from_db()
+    return delivery
+
+
+def _is_registered_now(account: ExchangeAccount, exchange: Exchange, seconds: float) -> bool:
+    return account.pk not in pause.held(exchange) and register(account, exchange, seconds)
+
+
+def _deliver(exchange: Exchange, claimed: Sequence[Claimed], done: Round, stop: Stopping | None) -> bool:
+    """Report what was taken; whether to go on."""
+    rest = list(claimed)
+    results: list[tuple[Claimed, Outcome]] = []
+    goes_on, written_at = True, time.monotonic()
+    try:
+        while rest and goes_on and not (stop and stop.asked and results):
+            if not rest[0].has_time_for(CALL_SECONDS):
+                break
+            one = rest.pop(0)
+            outcome = report(one, exchange, CALL_SECONDS)
+            results.append((one, outcome))
+            goes_on = not (outcome.trouble or outcome.untried)
+            if time.monotonic() - written_at > WRITTEN_EVERY:
+                mark(results)
+                _count(exchange, results, done)
+                results, written_at = [], time.monotonic()
+                pause.beat(exchange)
+    finally:
+        mark(results)
+        _count(exchange, results, done)
+        release(rest)
+    return goes_on
+
+
+def _count(exchange: Exchange, results: Sequence[tuple[Claimed, Outcome]], done: Round) -> None:
+    for _claimed, outcome in results:
+        done.add(outcome)
+    # the last word is the newest news
+    if results:
+        _draw_conclusions(exchange, results[-1][1])
+
+
+def _draw_conclusions(exchange: Exchange, outcome: Outcome) -> None:
+    if outcome.trouble:
+        pause.note_trouble(exchange, outcome.error, outcome.retry_after)
+    elif not outcome.untried:
+        pause.note_answer(exchange)
+    if outcome.state == State.DELIVERED:
+        pause.note_delivered(exchange)
+
+
+def _is_left_in_peace(exchange: Exchange, done: Round) -> bool:
+    """Whether nobody should try now; why, and until when, is noted in ``done``."""
+    queue = pause.queue_of(exchange)
+    if queue.paused_until and queue.paused_until > timezone.now():
+        done.paused_until, done.failure, done.more = queue.paused_until, queue.failure, False
+        return True
+    if exchanges.client().breaker.retry_in > 0:  # this process has just found it out by other calls
+        done.more = False
+        return True
+    return False
+
+
+def _may_send(exchange: Exchange, todo: Sequence[Due]) -> bool:
+    if exchange.idempotency_proved_at or not pause.queue_of(exchange).failures:
+        return True
+    known = next((one.account for one in todo if one.account.is_registered), None)
+    return known is None or probe(known, exchange, CALL_SECONDS)
+
+
+def _require_current(exchange: Exchange) -> None:
+    if exchange.base_url != settings.TOKLIGENCE.base_url:
+        raise ValueError("What was recorded for one Exchange is never sent to another.")

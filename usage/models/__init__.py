@@ -1,0 +1,29 @@
+"""What usage keeps: the ledger and its totals, its delivery, and what was found by comparing and checking."""
+
+from usage.models.chain import Chain
+from usage.models.delivery import Delivery, DeliveryAttempt, DeliveryQueue, DeliveryTally
+from usage.models.delivery_hold import DeliveryHold
+from usage.models.entry import LedgerEntry
+from usage.models.evidence import EvidenceExport
+from usage.models.opening import OpeningBalance
+from usage.models.reconciliation import ReconciliationLine, ReconciliationRun
+from usage.models.rollup import UsageRollup
+from usage.models.snapshot import UsageSnapshot
+from usage.models.verification import VerificationRun
+
+__all__ = [
+    "Chain",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryHold",
+    "DeliveryQueue",
+    "DeliveryTally",
+    "EvidenceExport",
+    "LedgerEntry",
+    "OpeningBalance",
+    "ReconciliationLine",
+    "ReconciliationRun",
+    "UsageRollup",
+    "UsageSnapshot",
+    "VerificationRun",
+]

@@ -1,0 +1,248 @@
+"""Appending to an account's chain, with all that depends on its entries. Only usage.ledger calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import ApiKey, ExchangeAccount
+from exchange.fields import INT64_MAX
+from usage import rollups, tallies
+from usage.canonical import FORMAT, digest, fields_of
+from usage.delivering.settling import may_have_been_counted
+from usage.memos import index as memo_index
+from usage.models import Chain, Delivery, DeliveryQueue, LedgerEntry
+from usage.writing.drafts import Draft, EntryInvalid, attributes_text
+from usage.writing.inserting import insert
+from usage.writing.pricing import UNKNOWN, Offered, cost_nanos
+from usage.writing.results import NotReversible, Result
+
+State = Delivery.State
+REPEATED = (
+    "direction",
+    "service_id",
+    "service_name",
+    "model_family",
+    "provider_id",
+    "provider_name",
+    "price_per_1k_tokens",
+    "cost_nanos",
+    "currency",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "evidence",
+    # in the same hour's and key's sums, so that they are as if neither had been
+    "occurred_at",
+    "occurred_at_given",
+    "api_key_id",
+)
+"""What a reversal has from its entry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """One call's context: for whom, from where, under which key, and what is known of the services."""
+
+    account: ExchangeAccount
+    source: str
+    api_key: ApiKey | None
+    offers: dict[int, Offered]
+
+    def append(self, judged: Sequence[Draft | Result]) -> list[Result]:
+        with transaction.atomic(durable=True):
+            chain = self._locked()
+            there = self._there(one.entry_id for one in judged if isinstance(one, Draft))
+            now = timezone.now()
+            results, new = [], list[LedgerEntry]()
+            for one in judged:
+                result = one if isinstance(one, Result) else self._result(one, there, chain, now)
+                if result.status == "recorded" and result.entry is not None:
+                    there[result.entry.entry_id] = result.entry
+                    new.append(result.entry)
+                results.append(result)
+            self._write(chain, new, [State.PENDING] * len(new))
+        return results
+
+    def append_reversal(self, seq: int, reason: str) -> LedgerEntry:
+        with transaction.atomic(durable=True):
+            chain = self._locked()
+            entry = LedgerEntry.objects.get(account=self.account, seq=seq)
+            delivery = Delivery.objects.select_for_update().get(entry=entry)
+            self._check_reversible(entry, delivery)
+            reversal = self._reversal_of(entry, reason, timezone.now())
+            _bounded(chain, reversal)
+            self._chained(chain, reversal)
+            counted = delivery.state == State.DELIVERED
+            self._write(chain, [reversal], [State.LOCAL if counted else State.WITHDRAWN])
+            if not counted:
+                before, delivery.state = delivery.state, State.WITHDRAWN
+                delivery.settled_at, delivery.settled_by = timezone.now(), Delivery.SettledBy.REVERSAL
+                delivery.next_attempt_at = None
+                delivery.save(update_fields=["state", "settled_at", "settled_by", "next_attempt_at"])
+                tallies.move(self.account.pk, [tallies.move_of(entry, before, State.WITHDRAWN)])
+        return reversal
+
+    def _locked(self) -> Chain:
+        chains = Chain.objects.select_for_update().filter(account=self.account)
+        chain = chains.first()
+        if chain is None:
+            Chain.objects.bulk_create([Chain(account=self.account)], ignore_conflicts=True)
+            # with the first entry: a backup without it could not be told from one in which nothing was sent
+            queue = DeliveryQueue(exchange_id=self.account.exchange_id)
+            DeliveryQueue.objects.bulk_create([queue], ignore_conflicts=True)
+            chain = chains.get()
+        return chain
+
+    def _there(self, entry_ids: Iterable[UUID | None]) -> dict[UUID, LedgerEntry]:
+        wanted = [one for one in entry_ids if one is not None]
+        if not wanted:
+            return {}
+        rows = LedgerEntry.objects.filter(account=self.account, entry_id__in=wanted)
+        return {entry.entry_id: entry for entry in rows}
+
+    def _result(self, draft: Draft, there: dict[UUID, LedgerEntry], chain: Chain, now: datetime) -> Result:
+        was = there.get(draft.entry_id) if draft.entry_id else None
+        if was is not None:
+            if draft.is_told_by(was):
+                return Result(entry_id=was.entry_id, status="duplicate", entry=was)
+            error = _("Another entry was recorded under this id, with other content: number %(seq)s.") % {
+                "seq": was.seq
+            }
+            return Result(entry_id=was.entry_id, status="conflict", entry=was, field="entry_id", error=error)
+        entry = self._entry_of(draft, now)
+        try:
+            _bounded(chain, entry)
+        except EntryInvalid as refused:
+            return Result(
+                entry_id=draft.entry_id, status="invalid", field=refused.field, error=refused.sentence
+            )
+        self._chained(chain, entry)
+        return Result(entry_id=entry.entry_id, status="recorded", entry=entry)
+
+    def _entry_of(self, draft: Draft, now: datetime) -> LedgerEntry:
+        offer = self.offers.get(draft.service_id, UNKNOWN)
+        price = offer.price_per_1k_tokens
+        return LedgerEntry(
+            account_id=self.account.pk,
+            entry_id=draft.entry_id or uuid4(),
+            v=FORMAT,
+            direction=draft.direction,
+            service_id=draft.service_id,
+            service_name=offer.service_name,
+            model_family=offer.model_family,
+            provider_id=offer.provider_id,
+            provider_name=offer.provider_name,
+            price_per_1k_tokens=price,  # type: ignore[misc]  # a PriceField takes a Decimal
+            cost_nanos=None
+            if price is None
+            else cost_nanos(
+                price, prompt_tokens=draft.prompt_tokens, completion_tokens=draft.completion_tokens
+            ),
+            prompt_tokens=draft.prompt_tokens,
+            completion_tokens=draft.completion_tokens,
+            cached_tokens=draft.cached_tokens,
+            reasoning_tokens=draft.reasoning_tokens,
+            memo=draft.memo,
+            attributes=attributes_text(draft.attributes),
+            evidence=draft.evidence,
+            source=self.source,
+            api_key=self.api_key,
+            occurred_at=draft.occurred_at or now,
+            occurred_at_given=draft.occurred_at is not None,
+            recorded_at=now,
+        )
+
+    def _reversal_of(self, entry: LedgerEntry, reason: str, now: datetime) -> LedgerEntry:
+        return LedgerEntry(
+            account_id=self.account.pk,
+            entry_id=uuid4(),
+            v=FORMAT,
+            memo=reason,
+            attributes="{}"
+            if self.api_key is None
+            else attributes_text({"reversed_by_key": self.api_key.pk}),
+            source=self.source,
+            recorded_at=now,
+            reverses_seq=entry.seq,
+            **{name: getattr(entry, name) for name in REPEATED},
+        )
+
+    def _check_reversible(self, entry: LedgerEntry, delivery: Delivery) -> None:
+        if entry.is_reversal:
+            raise NotReversible(_("A reversal cannot be reversed. Record the usage again instead."))
+        if LedgerEntry.objects.filter(account=self.account, reverses_seq=entry.seq).exists():
+            raise NotReversible(_("This entry has been reversed already."))
+        if may_have_been_counted(delivery):
+            raise NotReversible(
+                _("It is not settled whether the Exchange has counted this entry. Settle that first.")
+            )
+
+    def _chained(self, chain: Chain, entry: LedgerEntry) -> None:
+        """Give the entry its place, and move the chain on."""
+        entry.seq, entry.prev_hash = chain.seq + 1, chain.hash
+        entry.hash = digest(
+            fields_of(entry, chain_id=chain.chain_id, exchange=self.account.exchange.base_url)
+        )
+        chain.seq, chain.hash, chain.recorded_at = entry.seq, entry.hash, entry.recorded_at
+        tokens, nanos = entry.total_tokens, entry.cost_nanos or 0
+        chain.gross_tokens += tokens
+        chain.gross_nanos += nanos
+        if entry.direction == LedgerEntry.Direction.CONSUME:
+            chain.consumed_tokens += entry.sign * tokens
+            chain.cost_nanos += entry.sign * nanos
+        else:
+            chain.supplied_tokens += entry.sign * tokens
+            chain.revenue_nanos += entry.sign * nanos
+
+    def _write(self, chain: Chain, entries: Sequence[LedgerEntry], states: Sequence[str]) -> None:
+        if not entries:
+            return
+        insert(entries)
+        first, last = entries[0].seq, entries[-1].seq
+        keys = dict(
+            LedgerEntry.objects.filter(account=self.account, seq__range=(first, last)).values_list(
+                "seq", "pk"
+            )
+        )
+        for entry in entries:
+            entry.pk = keys[entry.seq]
+            entry._state.adding = False
+        chain.save()
+        rollups.add(self.account.pk, entries)
+        memo_index.add((entry.pk, self.account.pk, entry.memo) for entry in entries if entry.memo)
+        insert([self._delivery_of(entry, state) for entry, state in zip(entries, states, strict=True)])
+        tallies.move(
+            self.account.pk,
+            [tallies.move_of(entry, None, state) for entry, state in zip(entries, states, strict=True)],
+        )
+
+    def _delivery_of(self, entry: LedgerEntry, state: str) -> Delivery:
+        settled = state != State.PENDING
+        return Delivery(
+            entry_id=entry.pk,
+            account_id=self.account.pk,
+            exchange_id=self.account.exchange_id,
+            seq=entry.seq,
+            occurred_at=entry.occurred_at,
+            state=state,
+            settled_at=entry.recorded_at if settled else None,
+            settled_by=Delivery.SettledBy.REVERSAL if settled else "",
+        )
+
+
+def _bounded(chain: Chain, entry: LedgerEntry) -> None:
+    """Whether every sum that can be made of the chain would still be a number that a database holds."""
+    nanos = entry.cost_nanos or 0
+    if chain.gross_tokens + entry.total_tokens > INT64_MAX or chain.gross_nanos + nanos > INT64_MAX:
+        raise EntryInvalid(
+            "prompt_tokens",
+            _("with so many tokens, the totals of this account would be too large to be kept."),
+        )
