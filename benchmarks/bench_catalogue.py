@@ -13,19 +13,16 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.test_settings")
 
 from benchmarks.catalogue_exchange import listing_exchange
+from benchmarks.databases import in_a_process, migrate, on_each, start_django, use
 
 FEW, MANY = 60, 50_000
 ROUNDS, CALLS = 9, 5
@@ -63,29 +60,6 @@ REFRESHES = {
     "every price as before": ("plain", 1),
 }
 UNCHANGED = ("nothing changed", "nothing changed, by tag")
-
-
-def start_django(base_url: str = "http://127.0.0.1:1") -> None:
-    import dataclasses
-
-    import django
-    import structlog
-    from django.conf import settings
-
-    django.setup()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    settings.ALLOWED_HOSTS = ["testserver"]
-    settings.TOKLIGENCE = dataclasses.replace(settings.TOKLIGENCE, base_url=base_url)
-
-
-def use(database: str) -> None:
-    """Go on with the database of this name, as a process that was just started on it."""
-    from django.core.cache import cache
-    from django.db import connection
-
-    connection.close()
-    connection.settings_dict["NAME"] = database
-    cache.clear()
 
 
 def measure_refresh(database: str, base_url: str, times: int) -> dict[str, float]:
@@ -164,44 +138,11 @@ def at_the_mirrors_exchange() -> None:
     settings.TOKLIGENCE = dataclasses.replace(settings.TOKLIGENCE, base_url=mirror.exchange.base_url)
 
 
-@contextmanager
-def sqlite_databases() -> Iterator[tuple[str, str, str]]:
-    """A URL for Django to start with, and the names of two new databases."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield f"sqlite:///{folder}/start.sqlite3", f"{folder}/few.sqlite3", f"{folder}/many.sqlite3"
-
-
-@contextmanager
-def postgres_databases(url: str) -> Iterator[tuple[str, str, str]]:
-    import psycopg
-
-    names = f"bench_few_{os.getpid()}", f"bench_many_{os.getpid()}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        for name in names:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
-        try:
-            yield url, *names
-        finally:
-            for name in names:
-                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
-
-
-def in_a_process(start_url: str, *words: str) -> dict[str, dict[str, float]]:
-    """What this file says when it is run with these words, in a process of its own."""
-    ended = subprocess.run(  # noqa: S603 - our own interpreter and this file
-        [sys.executable, __file__, *words],
-        env=os.environ | {"TEST_DATABASE_URL": start_url},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return json.loads(ended.stdout) if ended.stdout else {}
-
-
 def compare(title: str, start_url: str, few: str, many: str) -> bool:
     """Print the tables for one kind of database; whether everything required holds."""
     good = True
     for database, count in ((few, FEW), (many, MANY)):
-        in_a_process(start_url, "migrate", database)
+        in_a_process(__file__, start_url, "migrate", database)
         with listing_exchange(count) as base_url:
             if count == MANY:
                 print(
@@ -209,7 +150,7 @@ def compare(title: str, start_url: str, few: str, many: str) -> bool:
                 )
             for name, (mode, times) in REFRESHES.items() if count == MANY else [("", ("plain", 1))]:
                 urllib.request.urlopen(f"{base_url}/_mode/{mode}", data=b"").close()  # noqa: S310 - our own
-                figures = in_a_process(start_url, "refresh", database, base_url, str(times))
+                figures = in_a_process(__file__, start_url, "refresh", database, base_url, str(times))
                 late = name in UNCHANGED and figures["seconds"] > MOST_SECONDS
                 good = good and not late
                 if name:
@@ -218,7 +159,7 @@ def compare(title: str, start_url: str, few: str, many: str) -> bool:
                         f"{figures['peak']:>9.0f} MB{'  TOO LATE' if late else ''}"
                     )
     print(f"\n{title}: pages\n{'':<30}{FEW:>9,}{MANY:>12,}{'ratio':>9}{'queries':>9}")
-    for name, row in in_a_process(start_url, "pages", few, many).items():
+    for name, row in in_a_process(__file__, start_url, "pages", few, many).items():
         ratio = row["many"] / row["few"]
         bad = (ratio > MOST_TIMES or row["queries"] > MOST_QUERIES) and name in REQUIRED
         good = good and not bad
@@ -233,21 +174,13 @@ def main(words: list[str]) -> None:
     match words:
         case ["migrate", database]:
             start_django()
-            use(database)
-            from django.core.management import call_command
-
-            call_command("migrate", verbosity=0)
+            migrate(database)
         case ["refresh", database, base_url, times]:
             print(json.dumps(measure_refresh(database, base_url, int(times))))
         case ["pages", few, many]:
             print(json.dumps(measure_pages(few, many)))
         case _:
-            with sqlite_databases() as databases:
-                good = compare("SQLite", *databases)
-            if url := os.environ.get("TEST_POSTGRES_URL"):
-                with postgres_databases(url) as databases:
-                    good = compare("PostgreSQL", *databases) and good
-            sys.exit(0 if good else "Not everything that is required holds.")
+            sys.exit(0 if on_each(compare) else "Not everything that is required holds.")
 
 
 if __name__ == "__main__":
