@@ -11,10 +11,10 @@ from django.db import connection
 from usage.memos.index import BLOCK_BITS, TABLE, block_of, term_in
 from usage.memos.terms import Wanted
 
-GROUPS = (1, 4, 16, 64, 256)
+GROUPS = (1, 4, 16, 64, 128)
 """Blocks that one query looks into: few at first, because a frequent word fills a page from the newest."""
-MOST_BLOCKS = 256
-"""Blocks that one search looks into: eight million entries."""
+MOST_BLOCKS = 128
+"""Blocks that one search looks into: four million entries."""
 
 
 @dataclass(frozen=True, slots=True)
