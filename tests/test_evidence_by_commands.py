@@ -58,6 +58,6 @@ def test_the_exchange_s_own_books_confirm_the_pack(
     assert "The two books differ" not in said
     if request.node.callspec.params["either"] == "sandbox":
         assert document["statement"] == {"lines": 3, "complete": True, "reason": ""}
-        assert "Statement  3 entries as the Exchange has them, 0 other lines" in said
+        assert "Statement  entries as the Exchange has them: 3; other lines: 0" in said
     else:
         assert document["statement"]["reason"] == "The Exchange offers no statement."

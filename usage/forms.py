@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalog.choices import ServiceChoice
-from exchange import MAX_TOKENS
 from usage.models import LedgerEntry
+from usage.token_field import TokensField
 from usage.writing.drafts import EARLIEST, MOST_AHEAD, Draft
 
 NUMERIC = forms.TextInput(attrs={"inputmode": "numeric"})
@@ -42,12 +42,8 @@ class RecordForm(forms.Form):
         initial="consume",
         widget=forms.RadioSelect,
     )
-    prompt_tokens = forms.IntegerField(
-        label=_("Prompt tokens"), min_value=0, max_value=MAX_TOKENS, widget=NUMERIC
-    )
-    completion_tokens = forms.IntegerField(
-        label=_("Completion tokens"), min_value=0, max_value=MAX_TOKENS, widget=NUMERIC
-    )
+    prompt_tokens = TokensField(label=_("Prompt tokens"))
+    completion_tokens = TokensField(label=_("Completion tokens"))
     memo = forms.CharField(
         label=_("Memo"),
         max_length=500,
@@ -60,20 +56,12 @@ class RecordForm(forms.Form):
         widget=MOMENT,
         help_text=_("In your time zone. Empty: now."),
     )
-    cached_tokens = forms.IntegerField(
-        label=_("Cached tokens"),
-        required=False,
-        min_value=0,
-        max_value=MAX_TOKENS,
-        widget=NUMERIC,
-        help_text=_("Some of the prompt tokens, not added to them."),
+    cached_tokens = TokensField(
+        label=_("Cached tokens"), required=False, help_text=_("Some of the prompt tokens, not added to them.")
     )
-    reasoning_tokens = forms.IntegerField(
+    reasoning_tokens = TokensField(
         label=_("Reasoning tokens"),
         required=False,
-        min_value=0,
-        max_value=MAX_TOKENS,
-        widget=NUMERIC,
         help_text=_("Some of the completion tokens, not added to them."),
     )
     evidence = forms.ChoiceField(

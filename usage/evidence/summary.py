@@ -65,10 +65,7 @@ def text_of(document: Mapping[str, Any], segment: Segment, runs: list[Reconcilia
         "Net of reversals. Cost and revenue are the sums of the entries' own, by the price of their time.",
         RULE,
         "How the entries stand at the Exchange:",
-        *(
-            f"  {state:<10} {counts['entries']:>12,} entries"
-            for state, counts in sorted(document["states"].items())
-        ),
+        *(f"  {state:<10} {counts['entries']:>12,}" for state, counts in sorted(document["states"].items())),
         *(["  none"] if not document["states"] else []),
         "",
         f"The Exchange's statement: {_statement(document['statement'])}",

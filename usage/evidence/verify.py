@@ -503,7 +503,7 @@ def check_books(pack: Any, report: Report) -> list[str]:
         f"Entries    {number:,}: {head['first_seq']} to {head['last_seq']} of {head['head_seq']}"
         + (f"; {chain.outside:,} take back some that lie before these" if chain.outside else ""),
         *said_of(sums),
-        f"Statement  {matched:,} entries as the Exchange has them, {count - matched:,} other lines"
+        f"Statement  entries as the Exchange has them: {matched:,}; other lines: {count - matched:,}"
         + ("" if complete else f"; not all of it is here: {summary['statement'].get('reason')!r}"),
     ]
 
@@ -516,7 +516,7 @@ def said_of(sums: Sums) -> list[str]:
     states = ", ".join(f"{counts['entries']:,} {state}" for state, counts in sorted(sums.states.items()))
     until = "the newest" if sums.until == "~" else sums.until
     return [
-        f"Period     {sums.since or 'the first'} to {until}: {totals['entries']:,} entries",
+        f"Period     {sums.since or 'the first'} to {until}; entries: {totals['entries']:,}",
         f"Consumed   {totals['consumed_tokens']:,} tokens, {usd(totals['cost_nanos'])}",
         f"Supplied   {totals['supplied_tokens']:,} tokens, {usd(totals['revenue_nanos'])}",
         f"Net        {totals['net_tokens']:,} tokens; {totals['unpriced_tokens']:,} have no known price",

@@ -17,9 +17,9 @@ from exchange import MAX_TOKENS
 from exchange.fields import INT64_MAX
 from usage.memos.terms import MOST_TERMS, Wanted, wanted
 from usage.models import Delivery, LedgerEntry
+from usage.token_field import TokensField
 
 LONGEST_SEARCH, LONGEST_MOMENT = 200, 40
-NUMERIC = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,7 @@ class LogForm(forms.Form):
         label=_("Delivery"), required=False, choices=[("", _("Any state")), *Delivery.State.choices]
     )
     q = forms.CharField(label=_("Memo"), required=False, max_length=LONGEST_SEARCH)
-    least = forms.IntegerField(
-        label=_("Least tokens"), required=False, min_value=0, max_value=2 * MAX_TOKENS, widget=NUMERIC
-    )
+    least = TokensField(label=_("Least tokens"), required=False, most=2 * MAX_TOKENS)
 
     def clean_q(self) -> str:
         text: str = self.cleaned_data["q"]

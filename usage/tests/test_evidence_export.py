@@ -202,7 +202,7 @@ def test_the_exchange_s_statement_is_fetched_outside_a_transaction_and_confirms_
     assert pack.statement.complete
     assert objects(members_of(data)["statement.jsonl"]) == theirs.lines
     assert check(data, pack.digest, tmp_path) == 0
-    assert "Statement  3 entries as the Exchange has them, 1 other lines" in capsys.readouterr().out
+    assert "Statement  entries as the Exchange has them: 3; other lines: 1" in capsys.readouterr().out
 
 
 def test_a_period_has_the_lines_of_its_entries_only(
@@ -382,7 +382,7 @@ def test_the_summary_for_people_says_who_and_how_much(account: ExchangeAccount) 
     assert f"Exchange    {account.exchange.base_url}, user {account.exchange_user_id}" in text
     assert "Entries     1 to 9" in text
     assert "Consumed                    6,000 tokens" in text
-    assert "delivered             3 entries" in text
+    assert "delivered             3\n" in text
     assert "The books were not compared yet." in text
 
 

@@ -246,7 +246,7 @@ def test_books_that_differ_are_said_and_the_pack_holds(
     assert "Entry 1: the Exchange's statement has other figures." in said
     assert "Entry 2: delivered, and not in the Exchange's statement." in said
     assert "Entry 3" not in said
-    assert "1 entries as the Exchange has them, 2 other lines" in said
+    assert "entries as the Exchange has them: 1; other lines: 2" in said
 
 
 @pytest.mark.parametrize(
