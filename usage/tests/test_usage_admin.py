@@ -376,6 +376,8 @@ def test_every_list_is_read_along_an_index(which: str, book: ExchangeAccount, op
         wrong = [line for line in lines if slow(line, narrowed="?" in path)]
         if FOUND_BY_KEY.match(path):
             wrong = [line for line in wrong if not line.startswith(("USE TEMP B-TREE", "Sort"))]
+        # of a book's few runs, PostgreSQL may as well read those of the days as those of a status
+        wrong = [line for line in wrong if not line.startswith("Index Scan usage_reconciliationrun FILTER")]
         assert wrong == [], f"{sql}\n{lines}"
 
 
