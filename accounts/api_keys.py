@@ -1,98 +1,154 @@
-"""API keys: made with a secret that is shown once, found by it, revoked.
+"""API keys: made with a secret that is shown once, found by it, changed, rotated, revoked.
 
-Kept of a secret: the prefix by which it is found, and the SHA-256 of the whole. That needs no salt and no key
-of the site: 256 random bits cannot be tried out.
+The key is the lasting identity: its budget and its history go on whichever secret is in use.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-import secrets
-import string
-import unicodedata
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
 
+import structlog
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.db.models import Q
+from django.db import IntegrityError, transaction
+from django.db.models import Max, Prefetch, QuerySet
+from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.keys import secret_texts
+from accounts.keys.settings import KeySettings, checked, settings_of
 from accounts.models import ApiKey, ApiKeySecret, User
+from exchange.fields import INT64_MAX
 
-LONGEST_LABEL = 100
-_LETTERS = string.ascii_letters + string.digits
-_SECRET = re.compile(r"(tgk_[0-9A-Za-z]{8})_[0-9A-Za-z]{43}")
-# control characters, halves of characters, and what would break a line
-_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+LONGEST_OVERLAP = timedelta(days=30)
+EXPIRES_SOON = timedelta(days=7)
+State = Literal["active", "expired", "revoked"]
+log = structlog.get_logger("gateway.accounts")
+
+
+class AlreadyMade(Exception):  # noqa: N818 - said of the secret
+    """The same form came twice: ``key`` has the secret that the first one made, which was shown then."""
+
+    def __init__(self, key: ApiKey) -> None:
+        super().__init__(f"key {key.pk}")
+        self.key = key
+
+
+class KeyEnded(Exception):  # noqa: N818 - said of the key
+    """A revoked key stays as it is; ``sentence`` says so."""
+
+    def __init__(self) -> None:
+        self.sentence = _("This key was revoked. Make another one.")
+        super().__init__(self.sentence)
 
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new key, the prefix of its secret, and the secret itself, which nobody can show again."""
+    """A key, the prefix of its new secret, and the secret itself, which nobody can show again."""
 
     key: ApiKey
     prefix: str
     secret_text: str
 
 
-def create_key(user: User, *, label: str) -> Created:
+def create_key(user: User, settings: KeySettings, *, form_token: str = "") -> Created:
     """Make a key with one secret.
 
-    Raises ValidationError, which names ``label``, where that does not fit.
+    ``form_token`` names the form that asks: the same one makes one key. Raises ValidationError, which names
+    the fields, and AlreadyMade.
     """
-    label = checked_label(label)
-    prefix = f"tgk_{_random_letters(8)}"
-    secret_text = f"{prefix}_{_random_letters(43)}"  # 62 letters and digits, 43 of them: 256 bits
-    with transaction.atomic():
-        key = ApiKey.objects.create(user=user, label=label)
-        ApiKeySecret.objects.create(key=key, prefix=prefix, sha256=_sha256(secret_text))
-    return Created(key, prefix, secret_text)
+    settings = checked(settings)
+    _refuse_repeat(user, form_token)
+    try:
+        with transaction.atomic():
+            key = ApiKey.objects.create(user=user, **settings.columns)
+            secret, text = secret_texts.add(key, form_token)
+    except IntegrityError:
+        _refuse_repeat(user, form_token)
+        raise
+    log.info("api_key_created", user_id=user.pk, key_id=key.pk, prefix=secret.prefix)
+    return Created(key, secret.prefix, text)
 
 
 def key_of(secret_text: str) -> ApiKey | None:
     """The key to which this secret belongs, with its ``user``; None unless both may act now."""
-    found = _SECRET.fullmatch(secret_text)
-    if found is None:
-        return None
-    secret = (
-        ApiKeySecret.objects.select_related("key__user")
-        .filter(prefix=found[1], revoked_at=None, key__revoked_at=None, key__user__is_active=True)
-        .filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
-        .first()
-    )
-    if secret is None or not secrets.compare_digest(secret.sha256, _sha256(secret_text)):
-        return None
-    return secret.key
+    secret = secret_texts.find(secret_text)
+    return secret.key if secret else None
+
+
+def keys_of(user: User) -> list[ApiKey]:
+    """This person's keys, newest first, each with its ``live_secrets`` and when it was ``used_at`` last."""
+    return list(_with_secrets(ApiKey.objects.filter(user=user)).order_by("-pk"))
+
+
+def own_key(user: User, number: int) -> ApiKey:
+    """This person's key of that number, as ``keys_of`` gives it. Raises Http404 for anybody else's."""
+    if not 0 < number <= INT64_MAX:
+        raise Http404
+    key = _with_secrets(ApiKey.objects.filter(user=user, pk=number)).first()
+    if key is None:
+        raise Http404
+    return key
+
+
+def update_key(key: ApiKey, settings: KeySettings) -> None:
+    """Keep other settings for the key. Raises ValidationError, which names the fields, and KeyEnded."""
+    settings = checked(settings, before=settings_of(key))
+    columns = settings.columns
+    if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**columns):
+        raise KeyEnded
+    for name, value in columns.items():
+        setattr(key, name, value)
+    log.info("api_key_updated", user_id=key.user_id, key_id=key.pk)
+
+
+def rotate(key: ApiKey, *, overlap: timedelta, form_token: str = "") -> Created:
+    """Give the key a new secret; those before it go on for ``overlap``, from zero up to 30 days.
+
+    Raises ValidationError (``overlap``), KeyEnded, and AlreadyMade.
+    """
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise ValidationError({"overlap": _("The old secret may go on for 30 days at the most.")})
+    _refuse_repeat(key.user, form_token)
+    try:
+        with transaction.atomic():
+            # two rotations at once end all secrets but one of theirs
+            locked = ApiKey.objects.select_for_update().filter(pk=key.pk, revoked_at=None).first()
+            if locked is None:
+                raise KeyEnded
+            secret, text = secret_texts.add(key, form_token)
+            secret_texts.retire(key, but=secret, overlap=overlap)
+    except IntegrityError:
+        _refuse_repeat(key.user, form_token)
+        raise
+    log.info("api_key_rotated", user_id=key.user_id, key_id=key.pk, prefix=secret.prefix)
+    return Created(key, secret.prefix, text)
 
 
 def revoke(key: ApiKey) -> None:
     """End the key with all of its secrets, for good; what it recorded stays under it."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        log.info("api_key_revoked", user_id=key.user_id, key_id=key.pk)
     key.refresh_from_db(fields=["revoked_at"])
 
 
-def checked_label(label: str) -> str:
-    """The label without space around it. Raises ValidationError, which names ``label``."""
-    label = label.strip()
-    if not label:
-        problem = _("Give the key a label, by which you recognise it.")
-    elif len(label) > LONGEST_LABEL:
-        problem = _("Use at most %(longest)d characters; these are %(length)d.") % {
-            "longest": LONGEST_LABEL,
-            "length": len(label),
-        }
-    elif any(unicodedata.category(char) in _UNFIT for char in label):
-        problem = _("Use one line of text, without control characters.")
-    else:
-        return label
-    raise ValidationError({"label": problem})
+def state_of(key: ApiKey, now: datetime) -> State:
+    """Whether the key can be used; a revoked one stays revoked, whatever its end was."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
 
 
-def _random_letters(length: int) -> str:
-    return "".join(secrets.choice(_LETTERS) for _place in range(length))
+def _with_secrets(keys: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+    now = timezone.now()
+    live = ApiKeySecret.objects.filter(revoked_at=None).exclude(expires_at__lte=now).order_by("-pk")
+    keys = keys.select_related("user").annotate(used_at=Max("secrets__last_used_at"))
+    return keys.prefetch_related(Prefetch("secrets", live, to_attr="live_secrets"))
 
 
-def _sha256(secret_text: str) -> str:
-    return hashlib.sha256(secret_text.encode()).hexdigest()
+def _refuse_repeat(user: User, form_token: str) -> None:
+    made = secret_texts.made_by(form_token)
+    if made is not None and made.key.user_id == user.pk:
+        raise AlreadyMade(made.key)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.api_keys import create_key
+from accounts.keys.settings import KeySettings
 from accounts.models import ApiKey, Exchange, ExchangeAccount, User
 
 _numbers = itertools.count(1)
@@ -54,4 +55,4 @@ def make_account(
 
 def make_api_key(*, user: User | None = None, label: str = "Agent") -> ApiKey:
     """A key with one secret, whose text nobody has; who needs that calls ``create_key``."""
-    return create_key(user or make_user(), label=label).key
+    return create_key(user or make_user(), KeySettings(label=label)).key

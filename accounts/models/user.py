@@ -95,6 +95,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def has_usable_password(self) -> bool:
         return False
 
-    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+    def session_hash(self, secret: str | bytes) -> str:
+        """What every session of this person holds that was begun under this secret of the site."""
+        return self._get_session_auth_hash(secret)
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         value = f"{self.pk}:{self.session_epoch}"
         return salted_hmac("accounts.User.session", value, secret=secret, algorithm="sha256").hexdigest()

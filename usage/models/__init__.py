@@ -1,5 +1,6 @@
 """What usage keeps: the ledger and its totals, its delivery, and what was found by comparing and checking."""
 
+from usage.models.budget import BudgetNotice, KeyDay, OverBudget
 from usage.models.chain import Chain
 from usage.models.delivery import Delivery, DeliveryAttempt, DeliveryQueue, DeliveryTally
 from usage.models.delivery_hold import DeliveryHold
@@ -12,6 +13,7 @@ from usage.models.snapshot import UsageSnapshot
 from usage.models.verification import VerificationRun
 
 __all__ = [
+    "BudgetNotice",
     "Chain",
     "Delivery",
     "DeliveryAttempt",
@@ -19,8 +21,10 @@ __all__ = [
     "DeliveryQueue",
     "DeliveryTally",
     "EvidenceExport",
+    "KeyDay",
     "LedgerEntry",
     "OpeningBalance",
+    "OverBudget",
     "ReconciliationLine",
     "ReconciliationRun",
     "UsageRollup",

@@ -11,6 +11,7 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, Sum
 
 from accounts.models import ExchangeAccount
 from usage import rollups
+from usage.budgets import counting as budget_counting
 from usage.models import Chain, Delivery, DeliveryTally, LedgerEntry
 from usage.models.entry import Direction
 
@@ -30,6 +31,7 @@ def rebuild_derived(account: ExchangeAccount) -> Repaired:
         # the order in which everybody locks: the chain, deliveries, tallies
         chain = Chain.objects.select_for_update().filter(account=account).first()
         made = rollups.rebuild(account)
+        budget_counting.rebuild(account)
         return Repaired(made, _rebuild_totals(chain) if chain else (), _rebuild_tallies(account))
 
 

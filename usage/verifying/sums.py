@@ -17,6 +17,7 @@ from django.db import connection
 
 from accounts.models import ExchangeAccount
 from usage import rollups, tallies
+from usage.budgets import counting as budget_counting
 from usage.models import Chain, UsageRollup
 from usage.models.entry import Direction
 from usage.models.rollup import Grain
@@ -192,7 +193,7 @@ def compare(account: ExchangeAccount, chain: Chain, adder: Adder, problems: Prob
     if len(differences) > MOST_NAMED:
         more = len(differences) - MOST_NAMED
         problems.add(None, Kind.ROLLUP, f"{more:,} more rollups differ from their entries.")
-    for message in _tally_differences(account, adder):
+    for message in (*_tally_differences(account, adder), *_key_differences(account)):
         problems.add(None, Kind.TALLY, message)
 
 
@@ -219,4 +220,18 @@ def _tally_differences(account: ExchangeAccount, adder: Adder) -> Iterator[str]:
             yield (
                 f"The tally of {state} deliveries ({direction}) says {there[0]:,} entries, {there[1]:,} "
                 f"tokens, {there[2]:,} nano-dollars; there are {right[0]:,}, {right[1]:,}, {right[2]:,}."
+            )
+
+
+def _key_differences(account: ExchangeAccount) -> Iterator[str]:
+    """The days of keys, from which budgets are told, against the rollups, which were compared above."""
+    kept, wanted = budget_counting.kept(account), budget_counting.wanted(account)
+    nothing = budget_counting.Figures()
+    for key, day in sorted(kept.keys() | wanted.keys()):
+        there, right = kept.get((key, day), nothing), wanted.get((key, day), nothing)
+        if there != right:
+            yield (
+                f"The spending of API key {key} on {day} says {there.entries:,} entries, {there.tokens:,} "
+                f"tokens, {there.cost_nanos:,} nano-dollars; its entries make {right.entries:,}, "
+                f"{right.tokens:,}, {right.cost_nanos:,}."
             )

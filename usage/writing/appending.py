@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import ApiKey, ExchangeAccount
 from exchange.fields import INT64_MAX
 from usage import rollups, tallies
+from usage.budgets import counting as budget_counting
 from usage.canonical import FORMAT, digest, fields_of
 from usage.delivering.settling import may_have_been_counted
 from usage.memos import index as memo_index
@@ -69,7 +70,8 @@ class Writer:
                     new.append(result.entry)
                 results.append(result)
             self._write(chain, new, [State.PENDING] * len(new))
-        return results
+            beyond = self._beyond_budget(results, new, now)
+        return [replace(one, over_budget=one.seq in beyond) for one in results] if beyond else results
 
     def append_reversal(self, seq: int, reason: str) -> LedgerEntry:
         with transaction.atomic(durable=True):
@@ -89,6 +91,18 @@ class Writer:
                 delivery.save(update_fields=["state", "settled_at", "settled_by", "next_attempt_at"])
                 tallies.move(self.account.pk, [tallies.move_of(entry, before, State.WITHDRAWN)])
         return reversal
+
+    def _beyond_budget(
+        self, results: Sequence[Result], new: Sequence[LedgerEntry], now: datetime
+    ) -> set[int | None]:
+        """The numbers of those with which a key went beyond its budget, now or when they came first."""
+        beyond = set[int | None]()
+        if self.api_key is not None and new:
+            beyond.update(budget_counting.judge(self.api_key, new, now))
+        before = [one.entry.pk for one in results if one.status == "duplicate" and one.entry]
+        if before:
+            beyond.update(budget_counting.marked(before))
+        return beyond
 
     def _locked(self) -> Chain:
         chains = Chain.objects.select_for_update().filter(account=self.account)
@@ -217,6 +231,7 @@ class Writer:
             entry._state.adding = False
         chain.save()
         rollups.add(self.account.pk, entries)
+        budget_counting.add(entries)
         memo_index.add((entry.pk, self.account.pk, entry.memo) for entry in entries if entry.memo)
         insert([self._delivery_of(entry, state) for entry, state in zip(entries, states, strict=True)])
         tallies.move(

@@ -33,7 +33,7 @@ class Result:
     """What became of one draft.
 
     ``entry`` is what is in the ledger under its id: the new one, or the one that was there; None if invalid,
-    and then ``field`` and ``error`` say why.
+    and then ``field`` and ``error`` say why. ``over_budget``: its key went beyond its budget with it.
     """
 
     entry_id: UUID | None
@@ -41,3 +41,9 @@ class Result:
     entry: LedgerEntry | None = None
     field: str = ""
     error: str = ""
+    over_budget: bool = False
+
+    @property
+    def seq(self) -> int | None:
+        """The entry's number."""
+        return self.entry.seq if self.entry else None
