@@ -83,6 +83,12 @@ def redeem(browser_token: str, code: str, now: datetime) -> str:
     return row.email
 
 
+def address_of(browser_token: str) -> str:
+    """The address to which a code was sent for this token; "" for a token for which none was."""
+    row = SignInCode.objects.filter(browser=_browser(browser_token)).first()
+    return row.email if row else ""
+
+
 def resend_in(browser_token: str, now: datetime) -> int:
     """Seconds until another code may be asked for; 0 when it may be now."""
     row = SignInCode.objects.filter(browser=_browser(browser_token)).first()

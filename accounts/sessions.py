@@ -6,15 +6,17 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.contrib.auth import login, logout
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, login, logout
 from django.db.models import F
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext
 
 from accounts.models import Session, User
-from accounts.session_store import FACTS
+from accounts.session_store import FACTS, SessionStore
 
 BACKEND = "accounts.backends.EmailCodeBackend"
 NOTE_EVERY = timedelta(minutes=5)
@@ -48,19 +50,58 @@ class SessionInfo:
     is_current: bool
 
 
-def begin(request: HttpRequest, user: User) -> None:
-    """Sign this browser in: the session's key rotates, so that a key planted before is worth nothing."""
+def begin(request: HttpRequest, user: User, *, label: str = "") -> uuid.UUID:
+    """Sign this browser in: the session's key rotates, so that a key planted before is worth nothing.
+
+    ``label`` is what its owner recognises it by, if not the browser. Returns the session's public id.
+    """
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
     request.session.flush()
     login(request, user, backend=BACKEND)
+    public_id = uuid.uuid4()
     request.session[FACTS] = {
-        "public_id": str(uuid.uuid4()),
-        "label": browser_label(request),
+        "public_id": str(public_id),
+        "label": label or browser_label(request),
         "network": request.META.get("REMOTE_ADDR", "")[:64],
         "started_at": now.isoformat(),
         "seen_at": now.isoformat(),
     }
+    return public_id
+
+
+def begin_apart(request: HttpRequest, user: User, *, label: str, lifetime: timedelta) -> uuid.UUID:
+    """Begin a session that no cookie of the site carries, beside whatever session the request has."""
+    own = request.session
+    request.session = SessionStore()
+    try:
+        public_id = begin(request, user, label=label)
+        request.session.set_expiry(int(lifetime.total_seconds()))
+        request.session.save()
+    finally:
+        request.session = own
+    return public_id
+
+
+def user_of(public_id: uuid.UUID) -> User | None:
+    """Whose session this is, if it lives and the person may act; its use is noted as ``note_use`` does."""
+    now = timezone.now()
+    rows = Session.objects.select_related("user").filter(public_id=public_id, expire_date__gt=now)
+    row = rows.first()
+    if row is None or row.user is None or not row.user.is_active:
+        return None
+    signed = str(row.get_decoded().get(HASH_SESSION_KEY, ""))
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    if not any(constant_time_compare(signed, row.user.session_hash(secret)) for secret in secrets):
+        return None
+    if row.seen_at is None or now - row.seen_at > NOTE_EVERY:
+        Session.objects.filter(pk=row.pk).update(seen_at=now)
+    return row.user
+
+
+def end_named(public_id: uuid.UUID) -> None:
+    """End the session of this public id."""
+    Session.objects.filter(public_id=public_id).delete()
 
 
 def end(request: HttpRequest) -> None:

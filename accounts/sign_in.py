@@ -49,6 +49,15 @@ def request_code(request: HttpRequest, email: str, next_url: str = "") -> None:
 
 
 def _send(request: HttpRequest, email: str, token: str, next_url: str, now: datetime) -> None:
+    send_code(request, email, token, now)
+    request.session[PENDING] = {"token": token, "email": email, "next": next_url}
+
+
+def send_code(request: HttpRequest, email: str, token: str, now: datetime) -> None:
+    """Send a code to the (normalised) address, good only together with the token of who asked.
+
+    Raises limits.TooManyCodesError and MailNotSentError.
+    """
     attempt = limits.enter(email, network_of(request), known_browsers.known_browser(request, email), now)
     welcome = may_sign_in(email)
     digits = login_codes.DIGITS
@@ -62,7 +71,6 @@ def _send(request: HttpRequest, email: str, token: str, next_url: str, now: date
         log.error("sign_in_mail_failed", error=type(error).__name__)
         raise MailNotSentError from error
     login_codes.keep(email, token, code, now, sent=welcome)
-    request.session[PENDING] = {"token": token, "email": email, "next": next_url}
     # written for both, so that the time taken tells nothing
     limits.close(attempt, Outcome.SENT if welcome else Outcome.WITHHELD)
 
@@ -86,21 +94,35 @@ def use_code(request: HttpRequest, code: str) -> tuple[User, str]:
     Raises NothingPendingError, login_codes.WrongCodeError or login_codes.SpentCodeError.
     """
     pending = pending_of(request)
-    now = timezone.now()
-    browser = known_browsers.known_browser(request, pending["email"])
-    entry = SignInAttempt(at=now, email=pending["email"], network=network_of(request), browser=browser)
-    try:
-        email = login_codes.redeem(pending["token"], code, now)
-        user = _person(email)
-    except login_codes.WrongCodeError:
-        entry.outcome = Outcome.WRONG
-        entry.save()
-        raise
+    user = redeem(request, pending["token"], pending["email"], code)
     sessions.begin(request, user)
-    entry.outcome = Outcome.SIGNED_IN
-    entry.save()
-    log.info("signed_in", user_id=user.pk)
+    note_signed_in(request, user)
     return user, pending["next"]
+
+
+def redeem(request: HttpRequest, token: str, email: str, code: str) -> User:
+    """The person, known or new, whom the code lets in that was sent to the address for this token.
+
+    Raises login_codes.WrongCodeError or login_codes.SpentCodeError.
+    """
+    try:
+        return _person(login_codes.redeem(token, code, timezone.now()))
+    except login_codes.WrongCodeError:
+        _enter(request, email, Outcome.WRONG)
+        raise
+
+
+def note_signed_in(request: HttpRequest, user: User) -> None:
+    """Note that this person has signed in, for the limits and the operator."""
+    _enter(request, user.email, Outcome.SIGNED_IN)
+    log.info("signed_in", user_id=user.pk)
+
+
+def _enter(request: HttpRequest, email: str, outcome: SignInAttempt.Outcome) -> None:
+    browser = known_browsers.known_browser(request, email)
+    SignInAttempt.objects.create(
+        at=timezone.now(), email=email, network=network_of(request), browser=browser, outcome=outcome
+    )
 
 
 def pending_of(request: HttpRequest) -> dict[str, str]:

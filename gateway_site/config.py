@@ -64,6 +64,8 @@ class GatewayConfig:
     """Seconds after which the catalogue that is kept here is fetched again."""
     sign_up: str = "open"
     """``open``, ``closed`` or ``@domain``."""
+    api_rate: int = 6000
+    """Requests a minute that one API key, or one person, may send; 0: any number."""
     log_level: str = "INFO"
     log_format: Literal["text", "json"] = "text"
     log_file: str = ""
@@ -89,6 +91,7 @@ READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "trial_tokens": values.token_count,
     "catalog_max_age": values.seconds,
     "sign_up": values.sign_up,
+    "api_rate": values.rate,
     "log_level": values.log_level,
     "log_format": values.one_of("text", "json"),
     "log_file": values.text(1000),

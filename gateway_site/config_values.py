@@ -101,6 +101,12 @@ def seconds(raw: str) -> int:
     return int(raw)
 
 
+def rate(raw: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", raw):
+        raise ValueError("must be a whole number of requests a minute, 0 or more, such as 6000")
+    return int(raw)
+
+
 def sign_up(raw: str) -> str:
     value = raw.lower()
     if value in ("open", "closed") or DOMAIN.fullmatch(value):

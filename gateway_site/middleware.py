@@ -11,6 +11,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
+from accounts.api.errors import of_status, respond
+
+API = "/api/"
 Handler = Callable[[HttpRequest], HttpResponseBase]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
@@ -52,6 +55,25 @@ def name_the_request(get_response: Handler) -> Handler:
     return middleware
 
 
+def answer_programs_in_json(get_response: Handler) -> Handler:
+    """Under ``/api/`` every refusal has the API's envelope: Django's own, a middleware's, and a fault."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if response.status_code < 400 or not request.path.startswith(API):
+            return response
+        if response.headers.get("Content-Type", "").startswith("application/json"):
+            return response
+        told = respond(of_status(response.status_code), response.status_code)
+        for name in ("Allow", "Retry-After", "Cache-Control"):
+            if name in response.headers:
+                told[name] = response.headers[name]
+        response.close()
+        return told
+
+    return middleware
+
+
 def answer_head_without_a_body(get_response: Handler) -> Handler:
     """The headers of GET, its length among them, and nothing after them."""
 
@@ -73,6 +95,9 @@ def refuse_large_bodies(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         larger = [limit for path, limit in settings.LARGER_BODIES.items() if request.path.startswith(path)]
         limit = max([settings.DATA_UPLOAD_MAX_MEMORY_SIZE, *larger])
+        if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
+            # Django would read none of it, and take what was sent for nothing
+            return HttpResponse(status=411)
         length = request.headers.get("Content-Length") or "0"
         if not length.isdecimal() or int(length) <= limit:  # what is no length reads nothing
             return get_response(request)

@@ -44,10 +44,12 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "heroicons",
+    "ninja",
 ]
 MIDDLEWARE = [
     "gateway_site.middleware.trust_only_our_proxies",
     "gateway_site.middleware.name_the_request",
+    "gateway_site.middleware.answer_programs_in_json",
     "gateway_site.middleware.answer_head_without_a_body",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -172,7 +174,7 @@ CONTENT_SECURITY_POLICY = {
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes
 # bytes that may come, by the beginning of the path, where it is more than that
-LARGER_BODIES: dict[str, int] = {}
+LARGER_BODIES: dict[str, int] = {"/api/v1/usage": 8_000_000, "/api/v1/usage/litellm": 32_000_000}
 
 STATIC_URL = "static/"
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"

@@ -34,6 +34,7 @@ SAMPLES: dict[str, tuple[tuple[str, object], tuple[str, object], tuple[str, obje
         ("0.000000000001", Decimal("1E-12")),
     ),
     "trial_tokens": (("1", 1), ("0", 0), ("9007199254740991", 2**53 - 1)),
+    "api_rate": (("60", 60), ("0", 0), ("999999999", 999_999_999)),
     "catalog_max_age": (("60", 60), ("0", 0), ("999999999", 999_999_999)),
     "sign_up": (("closed", "closed"), ("@Example.COM", "@example.com"), ("Open", "open")),
     "log_level": (("error", "ERROR"), ("DEBUG", "DEBUG"), ("Warning", "WARNING")),
