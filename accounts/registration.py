@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import BigIntegerField, CharField
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import exchanges
 from accounts.models import Exchange, ExchangeAccount, User
+from accounts.prepared import Prepared, Slot
 from exchange import (
     Account,
     ExchangeError,
@@ -24,14 +26,20 @@ PAGE_DEADLINE = 4.0
 """Seconds that a person who signs in, or looks at a page, waits for the Exchange at the most."""
 LONGEST_NAME, LONGEST_DESCRIPTION = 500, 4000
 MOST_ROLES, LONGEST_ROLE = 20, 50
+_ACCOUNT = Prepared(
+    lambda: ExchangeAccount.objects.select_related("exchange").filter(
+        user=Slot("user", BigIntegerField()), exchange__base_url=Slot("base_url", CharField())
+    )
+)
 
 
 def account_of(user: User) -> ExchangeAccount:
     """This person's account at the configured Exchange, registered or not yet. Asks only the database."""
-    base = ExchangeAccount.objects.select_related("exchange", "user")
-    account = base.filter(user=user, exchange__base_url=settings.TOKLIGENCE.base_url).first()
+    account = _ACCOUNT.first(user=user.pk, base_url=settings.TOKLIGENCE.base_url)
     if account is None:
+        base = ExchangeAccount.objects.select_related("exchange", "user")
         account, _created = base.get_or_create(user=user, exchange=exchanges.current_exchange())
+    account.user = user
     return account
 
 

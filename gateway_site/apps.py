@@ -6,7 +6,9 @@ class GatewaySiteConfig(AppConfig):
     name = "gateway_site"
 
     def ready(self) -> None:
-        from gateway_site import checks  # noqa: F401 - registers them
+        from gateway_site import checks, open_files  # noqa: F401 - registers them
+
+        open_files.install()
 
 
 class GatewayAdminConfig(AdminConfig):

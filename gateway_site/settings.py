@@ -44,13 +44,12 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "heroicons",
-    "ninja",
 ]
 MIDDLEWARE = [
     "gateway_site.middleware.trust_only_our_proxies",
     "gateway_site.middleware.name_the_request",
-    "gateway_site.middleware.answer_programs_in_json",
     "gateway_site.middleware.answer_head_without_a_body",
+    "gateway_site.middleware.answer_programs_in_json",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -110,9 +109,12 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         # FULL: what is committed is on the disk
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
-else:
-    DATABASES["default"] = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True} | DATABASES["default"]
+# kept open between a thread's requests: opening one costs more than most queries
+DATABASES["default"] = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True} | DATABASES["default"]
 CACHES = {"default": env.read_url(os.environ, "CACHE_URL", "locmemcache://", environ.Env.cache_url_config)}
+if CACHES["default"]["BACKEND"].endswith(".LocMemCache"):
+    # with Django's 300, what one caller looks for throws out how often another has asked
+    CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 20_000)
 
 EMAIL_SETTINGS = env.read_url(os.environ, "EMAIL_URL", "consolemail://", environ.Env.email_url_config)
 EMAIL_ON_TERMINAL = EMAIL_SETTINGS["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"

@@ -1,5 +1,6 @@
 """The site as a WSGI application. gunicorn runs no system checks, so this does, and refuses."""
 
+import gc
 import io
 import os
 import sys
@@ -18,6 +19,8 @@ CANNOT_START = 3
 try:
     application = read_as_utf_8(get_wsgi_application())
     call_command("check", stdout=io.StringIO())
+    # what is loaded by now stays: requests shall not wait while it is looked through for garbage
+    gc.freeze()
 except ConfigError as error:
     sys.stderr.write(f"Configuration: {error}\n")
     sys.exit(CANNOT_START)

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import ApiKey, ExchangeAccount
 from usage.models import LedgerEntry
+from usage.writing import together
 from usage.writing.appending import Writer
 from usage.writing.drafts import Draft, EntryInvalid, checked, checked_memo
 from usage.writing.pricing import offers_of
@@ -62,7 +63,7 @@ def record(
     judged = [_judged(draft, now) for draft in drafts]
     known = offers_of(account.exchange, {one.service_id for one in judged if isinstance(one, Draft)})
     writer = Writer(account=account, source=source, api_key=api_key, offers=known)
-    results = _patiently(lambda: writer.append(judged))
+    results = _patiently(lambda: together.append(writer, judged))
     new = [result.entry for result in results if result.status == "recorded" and result.entry]
     if new:
         log.info("entries_recorded", account=account.pk, entries=len(new), seq=new[-1].seq, source=source)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db import connection
-from django.db.models import F
 
 from accounts.models import ExchangeAccount
 from usage.models import Delivery, DeliveryTally, LedgerEntry
 
 State = Delivery.State
+FIGURES = ("entries", "tokens", "cost_nanos")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +67,11 @@ def move(account_id: int, moves: Iterable[Move]) -> None:
                 change[1] += sign * one.tokens
                 change[2] += sign * one.cost_nanos
     # in one order everywhere, so that two who move at once never wait for each other in a circle
-    for (state, direction), (entries, tokens, nanos) in sorted(changes.items()):
-        if entries or tokens or nanos:
-            _add(account_id, state, direction, entries, tokens, nanos)
+    rows: list[tuple[str | int, ...]] = [
+        (account_id, *which, *change) for which, change in sorted(changes.items()) if any(change)
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(_upsert(), rows)
 
 
 def of(account: ExchangeAccount) -> dict[tuple[str, str], DeliveryTally]:
@@ -99,16 +102,13 @@ def sum_up(rows: Iterable[DeliveryTally]) -> Counts:
     )
 
 
-def _add(account_id: int, state: str, direction: str, entries: int, tokens: int, nanos: int) -> None:
-    row = DeliveryTally.objects.filter(account_id=account_id, state=state, direction=direction)
-    change = {
-        "entries": F("entries") + entries,
-        "tokens": F("tokens") + tokens,
-        "cost_nanos": F("cost_nanos") + nanos,
-    }
-    if row.update(**change):
-        return
-    DeliveryTally.objects.bulk_create(
-        [DeliveryTally(account_id=account_id, state=state, direction=direction)], ignore_conflicts=True
+@lru_cache(maxsize=1)
+def _upsert() -> str:
+    table = DeliveryTally._meta.db_table
+    names = ("account_id", "state", "direction", *FIGURES)
+    change = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in FIGURES)
+    # only names of our own columns are in it
+    return (
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))}) "  # noqa: S608
+        f"ON CONFLICT (account_id, state, direction) DO UPDATE SET {change}"
     )
-    row.update(**change)

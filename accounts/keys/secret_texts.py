@@ -12,16 +12,27 @@ import secrets
 import string
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import CharField, DateTimeField, Q
 from django.utils import timezone
 
 from accounts.models import ApiKey, ApiKeySecret
+from accounts.prepared import Prepared, Slot
 
 _LETTERS = string.ascii_letters + string.digits
 _SECRET = re.compile(r"(tgk_[0-9A-Za-z]{8})_[0-9A-Za-z]{43}")
 _FORM_TOKEN = re.compile(r"[0-9a-f]{32}")
 NOTE_EVERY = timedelta(minutes=1)
 """How often it is written that a secret is in use."""
+_NOW = Slot("now", DateTimeField())
+_LIVE = Prepared(
+    lambda: (
+        ApiKeySecret.objects.select_related("key__user")
+        .filter(prefix=Slot("prefix", CharField()), revoked_at=None)
+        .filter(key__revoked_at=None, key__user__is_active=True)
+        .filter(Q(expires_at=None) | Q(expires_at__gt=_NOW))
+        .filter(Q(key__expires_at=None) | Q(key__expires_at__gt=_NOW))
+    )
+)
 
 
 def add(key: ApiKey, form_token: str = "") -> tuple[ApiKeySecret, str]:
@@ -52,13 +63,7 @@ def find(text: str) -> ApiKeySecret | None:
     if found is None:
         return None
     now = timezone.now()
-    secret = (
-        ApiKeySecret.objects.select_related("key__user")
-        .filter(prefix=found[1], revoked_at=None, key__revoked_at=None, key__user__is_active=True)
-        .filter(Q(expires_at=None) | Q(expires_at__gt=now))
-        .filter(Q(key__expires_at=None) | Q(key__expires_at__gt=now))
-        .first()
-    )
+    secret = _LIVE.first(prefix=found[1], now=now)
     if secret is None or not secrets.compare_digest(secret.sha256, _sha256(text)):
         return None
     if secret.last_used_at is None or now - secret.last_used_at >= NOTE_EVERY:

@@ -21,7 +21,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts import exchanges
+from accounts.api_keys import create_key
 from accounts.commands import acting_account, acting_user
+from accounts.keys.settings import KeySettings
 from accounts.models import ExchangeAccount
 from accounts.registration import account_of, ensure_registered
 from tests.faults import audit as audits
@@ -38,6 +40,11 @@ def join() -> None:
     service = exchanges.gateway_for(account).publish_service("ada-llama", "llama-3.1-70b", Decimal("0.0007"))
     call_command("sync_catalog", verbosity=0, json=True, stdout=_Silent())
     print(json.dumps({"user_id": account.exchange_user_id, "service_id": service.id}))
+
+
+def make_key() -> None:
+    """Give the person an API key; prints its secret."""
+    print(json.dumps({"secret": create_key(acting_user(), KeySettings(label="Agent")).secret_text}))
 
 
 def record(

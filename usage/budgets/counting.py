@@ -17,6 +17,7 @@ from usage.models import BudgetNotice, KeyDay, LedgerEntry, OverBudget, UsageRol
 from usage.models.budget import ALL_TIME, NoticeKind
 from usage.models.entry import Direction
 from usage.models.rollup import Grain
+from usage.rollups import Key, Sums
 from usage.writing.inserting import insert
 
 
@@ -115,11 +116,28 @@ def kept(account: ExchangeAccount) -> dict[tuple[int, date], Figures]:
     return {(key, day): Figures(*figures) for key, day, *figures in rows}
 
 
-def wanted(account: ExchangeAccount) -> dict[tuple[int, date], Figures]:
-    """What they must be: a key records into the books of every Exchange that its person is at."""
+def from_sums(sums: Mapping[Key, Sums]) -> dict[tuple[int, date], Figures]:
+    """The same by rollups that somebody has added up anew."""
+    days: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0] * len(Figures._fields))
+    for key, one in sums.items():
+        if key.grain == Grain.DAY and key.direction == Direction.CONSUME and key.key_id:
+            tokens = one.prompt_tokens + one.completion_tokens
+            for place, number in enumerate((one.entries, tokens, one.cost_nanos, one.unpriced_tokens)):
+                days[key.key_id, _day(key.starts_at)][place] += number
+    return {key: Figures(*figures) for key, figures in days.items()}
+
+
+def wanted(
+    account: ExchangeAccount, exact: Mapping[Key, Sums] | None = None
+) -> dict[tuple[int, date], Figures]:
+    """What they must be: a key records into the books of every Exchange that its person is at.
+
+    ``exact`` are this account's rollups as they should be, where those that are kept are not to be believed.
+    """
     days: defaultdict[tuple[int, date], list[int]] = defaultdict(lambda: [0] * len(Figures._fields))
     for one in ExchangeAccount.objects.filter(user=account.user_id):
-        for key, figures in from_rollups(one).items():
+        own = from_rollups(one) if exact is None or one.pk != account.pk else from_sums(exact)
+        for key, figures in own.items():
             for place, number in enumerate(figures):
                 days[key][place] += number
     return {key: Figures(*figures) for key, figures in days.items()}

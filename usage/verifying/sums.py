@@ -187,13 +187,14 @@ def compare(account: ExchangeAccount, chain: Chain, adder: Adder, problems: Prob
             problems.add(
                 None, Kind.TOTALS, f"The chain's {name} is kept as {kept:,}; its entries make {wanted:,}."
             )
-    differences = [] if adder.fits_rollups(account) else rollups.compare(account, exact_rollups(account))
+    exact = None if adder.fits_rollups(account) else exact_rollups(account)
+    differences = [] if exact is None else rollups.compare(account, exact)
     for one in differences[:MOST_NAMED]:
         problems.add(None, Kind.ROLLUP, _sentence(one))
     if len(differences) > MOST_NAMED:
         more = len(differences) - MOST_NAMED
         problems.add(None, Kind.ROLLUP, f"{more:,} more rollups differ from their entries.")
-    for message in (*_tally_differences(account, adder), *_key_differences(account)):
+    for message in (*_tally_differences(account, adder), *_key_differences(account, exact)):
         problems.add(None, Kind.TALLY, message)
 
 
@@ -223,9 +224,9 @@ def _tally_differences(account: ExchangeAccount, adder: Adder) -> Iterator[str]:
             )
 
 
-def _key_differences(account: ExchangeAccount) -> Iterator[str]:
-    """The days of keys, from which budgets are told, against the rollups, which were compared above."""
-    kept, wanted = budget_counting.kept(account), budget_counting.wanted(account)
+def _key_differences(account: ExchangeAccount, exact: dict[Key, Sums] | None) -> Iterator[str]:
+    """The days of keys, from which budgets are told, against the rollups: ``exact`` where those differ."""
+    kept, wanted = budget_counting.kept(account), budget_counting.wanted(account, exact)
     nothing = budget_counting.Figures()
     for key, day in sorted(kept.keys() | wanted.keys()):
         there, right = kept.get((key, day), nothing), wanted.get((key, day), nothing)

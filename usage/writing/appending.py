@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import BigIntegerField, UUIDField
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import ApiKey, ExchangeAccount
+from accounts.prepared import Prepared, Slot
 from exchange.fields import INT64_MAX
 from usage import rollups, tallies
 from usage.budgets import counting as budget_counting
@@ -20,9 +22,10 @@ from usage.delivering.settling import may_have_been_counted
 from usage.memos import index as memo_index
 from usage.models import Chain, Delivery, DeliveryQueue, LedgerEntry
 from usage.writing.drafts import Draft, EntryInvalid, attributes_text
-from usage.writing.inserting import insert
+from usage.writing.inserting import insert, insert_one, update
 from usage.writing.pricing import UNKNOWN, Offered, cost_nanos
 from usage.writing.results import NotReversible, Result
+from usage.writing.turns import turn
 
 State = Delivery.State
 REPEATED = (
@@ -46,6 +49,13 @@ REPEATED = (
     "api_key_id",
 )
 """What a reversal has from its entry."""
+_ACCOUNT = Slot("account", BigIntegerField())
+_CHAIN = Prepared(lambda: Chain.objects.select_for_update().filter(account=_ACCOUNT))
+FEW = 4
+"""Entries up to which each has a short statement of its own: for more, one that is made to fit them pays."""
+_ENTRY = Prepared(
+    lambda: LedgerEntry.objects.filter(account=_ACCOUNT, entry_id=Slot("entry_id", UUIDField()))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +68,7 @@ class Writer:
     offers: dict[int, Offered]
 
     def append(self, judged: Sequence[Draft | Result]) -> list[Result]:
-        with transaction.atomic(durable=True):
+        with turn(), transaction.atomic(durable=True):
             chain = self._locked()
             there = self._there(one.entry_id for one in judged if isinstance(one, Draft))
             now = timezone.now()
@@ -74,7 +84,7 @@ class Writer:
         return [replace(one, over_budget=one.seq in beyond) for one in results] if beyond else results
 
     def append_reversal(self, seq: int, reason: str) -> LedgerEntry:
-        with transaction.atomic(durable=True):
+        with turn(), transaction.atomic(durable=True):
             chain = self._locked()
             entry = LedgerEntry.objects.get(account=self.account, seq=seq)
             delivery = Delivery.objects.select_for_update().get(entry=entry)
@@ -105,21 +115,21 @@ class Writer:
         return beyond
 
     def _locked(self) -> Chain:
-        chains = Chain.objects.select_for_update().filter(account=self.account)
-        chain = chains.first()
+        chain = _CHAIN.first(account=self.account.pk)
         if chain is None:
             Chain.objects.bulk_create([Chain(account=self.account)], ignore_conflicts=True)
             # with the first entry: a backup without it could not be told from one in which nothing was sent
             queue = DeliveryQueue(exchange_id=self.account.exchange_id)
             DeliveryQueue.objects.bulk_create([queue], ignore_conflicts=True)
-            chain = chains.get()
+            chain = Chain.objects.select_for_update().get(account=self.account)
         return chain
 
     def _there(self, entry_ids: Iterable[UUID | None]) -> dict[UUID, LedgerEntry]:
         wanted = [one for one in entry_ids if one is not None]
-        if not wanted:
-            return {}
-        rows = LedgerEntry.objects.filter(account=self.account, entry_id__in=wanted)
+        if len(wanted) <= FEW:
+            rows = [row for one in wanted for row in _ENTRY.rows(account=self.account.pk, entry_id=one)]
+        else:
+            rows = list(LedgerEntry.objects.filter(account=self.account, entry_id__in=wanted))
         return {entry.entry_id: entry for entry in rows}
 
     def _result(self, draft: Draft, there: dict[UUID, LedgerEntry], chain: Chain, now: datetime) -> Result:
@@ -219,17 +229,8 @@ class Writer:
     def _write(self, chain: Chain, entries: Sequence[LedgerEntry], states: Sequence[str]) -> None:
         if not entries:
             return
-        insert(entries)
-        first, last = entries[0].seq, entries[-1].seq
-        keys = dict(
-            LedgerEntry.objects.filter(account=self.account, seq__range=(first, last)).values_list(
-                "seq", "pk"
-            )
-        )
-        for entry in entries:
-            entry.pk = keys[entry.seq]
-            entry._state.adding = False
-        chain.save()
+        self._insert(entries)
+        update(chain)
         rollups.add(self.account.pk, entries)
         budget_counting.add(entries)
         memo_index.add((entry.pk, self.account.pk, entry.memo) for entry in entries if entry.memo)
@@ -238,6 +239,19 @@ class Writer:
             self.account.pk,
             [tallies.move_of(entry, None, state) for entry, state in zip(entries, states, strict=True)],
         )
+
+    def _insert(self, entries: Sequence[LedgerEntry]) -> None:
+        """Insert them, and give each its key."""
+        if len(entries) <= FEW and connection.features.can_return_columns_from_insert:
+            for entry in entries:
+                insert_one(entry)
+            return
+        insert(entries)
+        there = LedgerEntry.objects.filter(account=self.account, seq__range=(entries[0].seq, entries[-1].seq))
+        keys = dict(there.values_list("seq", "pk"))
+        for entry in entries:
+            entry.pk = keys[entry.seq]
+            entry._state.adding = False
 
     def _delivery_of(self, entry: LedgerEntry, state: str) -> Delivery:
         settled = state != State.PENDING

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from django.db.models import BigIntegerField
+
 from accounts.models import Exchange
+from accounts.prepared import Prepared, Slot
 from catalog.estimating import EXACT, cost_of
 from catalog.models import Service
 
@@ -25,17 +28,29 @@ class Offered:
 UNKNOWN = Offered()
 """A service that the mirror does not list: recorded all the same, for the Exchange judges."""
 
+_COLUMNS = (
+    "remote_id",
+    "name",
+    "model_family",
+    "provider__remote_id",
+    "provider__display_name",
+    "price_per_1k_tokens",
+)
+_NUMBER = BigIntegerField()
+_ONE = Prepared(
+    lambda: Service.objects.filter(
+        exchange=Slot("exchange", _NUMBER), remote_id=Slot("service", _NUMBER)
+    ).values_list(*_COLUMNS)
+)
+
 
 def offers_of(exchange: Exchange, service_ids: Iterable[int]) -> dict[int, Offered]:
     """What is known of these services (the Exchange's numbers); those that are not known are left out."""
-    rows = Service.objects.filter(exchange=exchange, remote_id__in=set(service_ids)).values_list(
-        "remote_id",
-        "name",
-        "model_family",
-        "provider__remote_id",
-        "provider__display_name",
-        "price_per_1k_tokens",
-    )
+    wanted = set(service_ids)
+    if len(wanted) == 1:
+        rows = _ONE.rows(exchange=exchange.pk, service=wanted.pop())
+    else:
+        rows = list(Service.objects.filter(exchange=exchange, remote_id__in=wanted).values_list(*_COLUMNS))
     return {
         number: Offered(
             service_name=name,
