@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import EmailField, Model
+from django.db.models import EmailField, Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import sessions
+from accounts import api_keys, sessions
 from accounts.forms import AddressField
+from accounts.keys.budgets import budget_of
+from accounts.keys.rows import written
 from accounts.models import ApiKey, ApiKeySecret, Exchange, ExchangeAccount, SignInAttempt, User
 
 if TYPE_CHECKING:  # Django's own class cannot be subscripted as the program runs
     AnyModelAdmin = admin.ModelAdmin[Any]
     PersonAdmin = admin.ModelAdmin[User]
     PersonForm = ModelForm[User]
+    SecretInline = admin.TabularInline[ApiKeySecret, ApiKey]
 else:
     AnyModelAdmin = PersonAdmin = admin.ModelAdmin
     PersonForm = ModelForm
+    SecretInline = admin.TabularInline
 
 OPERATOR = {"is_active": True, "is_staff": True, "is_superuser": True}
 
@@ -122,12 +129,109 @@ class ExchangeAccountAdmin(ReadOnlyAdmin):
     search_fields = ["user__email", "provider_name"]
 
 
+class SecretRows(SecretInline):
+    """A key's secrets by their beginning, which is all that is known of them."""
+
+    model = ApiKeySecret
+    fields = readonly_fields = ("prefix", "created_at", "expires_at", "last_used_at", "revoked_at")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    list_display = ["label", "user", "created_at", "revoked_at"]
+    """A person's own to change; the operator can end one, with a confirmation and for good."""
+
+    list_display = [
+        "label",
+        "user",
+        "state",
+        "scope_words",
+        "tag_words",
+        "budget",
+        "created_at",
+        "revoked_at",
+    ]
     list_select_related = ["user"]
     search_fields = ["label", "user__email", "secrets__prefix"]
-    fields = ["label", "user", "created_at", "revoked_at"]
+    fields = [
+        "label",
+        "user",
+        "state",
+        "scope_words",
+        "tag_words",
+        "default_service_id",
+        "budget",
+        "soft",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+    ]
+    inlines = [SecretRows]
+    actions = ["revoke_selected"]
+    change_form_template = "admin/accounts/apikey/change_form.html"
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Who may change keys, but for that nothing of them is changed here."""
+        return bool(request.user.has_perm("accounts.change_apikey"))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        more = {"may_revoke": self.has_revoke_permission(request), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, more)
+
+    @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        """Ask first; the answer comes here again."""
+        live = list(queryset.filter(revoked_at=None).select_related("user"))
+        if live and "confirmed" not in request.POST:
+            context = {**self.admin_site.each_context(request), "opts": self.opts, "api_keys": live}
+            context["title"] = gettext("Revoke API keys")
+            return TemplateResponse(request, "admin/accounts/apikey/revoke.html", context)
+        for key in live:
+            api_keys.revoke(key)
+            self.log_change(request, key, gettext("Revoked."))
+        said = ngettext("%(count)d key was revoked.", "%(count)d keys were revoked.", len(live))
+        self.message_user(request, said % {"count": len(live)}, messages.SUCCESS)
+        return None
+
+    @admin.display(description=_("state"))
+    def state(self, key: ApiKey) -> str:
+        words = {"active": _("Active"), "expired": _("Expired"), "revoked": _("Revoked")}
+        return str(words[api_keys.state_of(key, timezone.now())])
+
+    @admin.display(description=_("scopes"))
+    def scope_words(self, key: ApiKey) -> str:
+        return ", ".join(key.scopes)
+
+    @admin.display(description=_("tags"), empty_value="–")
+    def tag_words(self, key: ApiKey) -> str | None:
+        return ", ".join(key.tags) or None
+
+    @admin.display(description=_("budget"), empty_value="–")
+    def budget(self, key: ApiKey) -> str | None:
+        budget = budget_of(key)
+        if budget is None:
+            return None
+        return f"{written(budget, budget.limit)} {budget.unit.label}, {budget.period.label}"
+
+    @admin.display(description=_("soft limit"), empty_value="–")
+    def soft(self, key: ApiKey) -> str | None:
+        budget = budget_of(key)
+        if budget is None or budget.soft_limit is None:
+            return None
+        return f"{written(budget, budget.soft_limit)} {budget.unit.label}"
 
 
 @admin.register(ApiKeySecret)

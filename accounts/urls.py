@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import settings, sign_in
+from accounts.views import keys, settings, sign_in
 
 app_name = "accounts"
 urlpatterns = [
@@ -15,4 +15,9 @@ urlpatterns = [
     path("settings/refresh/", settings.refresh, name="refresh"),
     path("settings/sessions/end-others/", settings.end_other_sessions, name="end_other_sessions"),
     path("settings/sessions/<uuid:public_id>/end/", settings.end_session, name="end_session"),
+    path("keys/", keys.keys, name="keys"),
+    path("keys/new/", keys.new, name="key_new"),
+    path("keys/<int:number>/", keys.key, name="key"),
+    path("keys/<int:number>/rotate/", keys.rotate, name="key_rotate"),
+    path("keys/<int:number>/revoke/", keys.revoke, name="key_revoke"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accounts.models import Exchange
+from accounts.models import Exchange, ExchangeAccount
 from catalog.models import Service
 
 LONGEST_LIST = 500
@@ -29,3 +29,10 @@ def service_choices(exchange: Exchange) -> list[ServiceChoice]:
         for number, name, provider, provider_name in rows[: LONGEST_LIST + 1]
     ]
     return found if len(found) <= LONGEST_LIST else []
+
+
+def choices_of_keys(account: ExchangeAccount) -> list[tuple[int, str]]:
+    """The same for ``accounts.keys.services``: each by its name and its provider's, in their order."""
+    found = service_choices(account.exchange)
+    found.sort(key=lambda one: (one.name.casefold(), one.provider_name.casefold(), one.number))
+    return [(one.number, f"{one.name} · {one.provider_name} (#{one.number})") for one in found]

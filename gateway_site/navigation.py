@@ -62,7 +62,19 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         icon="chart-bar",
         children=(
             Item(title=_("Summary"), view="usage:summary"),
-            Item(title=_("Logs"), view="usage:logs", under=("usage:entry", "usage:reverse", "usage:settle")),
+            Item(
+                title=_("Logs"),
+                view="usage:logs",
+                under=(
+                    "usage:entry",
+                    "usage:reverse",
+                    "usage:settle",
+                    "usage:quarantine",
+                    "usage:quarantine_row",
+                    "usage:quarantine_record",
+                    "usage:quarantine_discard",
+                ),
+            ),
             Item(
                 title=_("Reconciliation"),
                 view="usage:reconciliation",
@@ -76,13 +88,26 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             Item(title=_("Record usage"), view="usage:record"),
         ),
     )
-    settings = Item(title=_("Settings"), view="accounts:settings", section="accounts:", icon="cog-6-tooth")
+    settings = Item(
+        title=_("Settings"),
+        view="accounts:settings",
+        section="accounts:",
+        icon="cog-6-tooth",
+        children=(
+            Item(title=_("Account"), view="accounts:settings"),
+            Item(
+                title=_("API keys"),
+                view="accounts:keys",
+                under=("accounts:key_new", "accounts:key", "accounts:key_rotate", "accounts:key_revoke"),
+            ),
+        ),
+    )
     nav = [dashboard, catalogue, usage, settings]
     tabs = [
         replace(dashboard, title=_("Home")),
         replace(catalogue, children=()),
         replace(usage, children=()),
-        settings,
+        replace(settings, children=()),
     ]
     if request.user.is_staff:
         admin = Item(title=_("Admin"), view="admin:index", section="admin:", icon="wrench-screwdriver")

@@ -18,6 +18,8 @@ from accounts.models.api_key import Scope
 from exchange.fields import INT64_MAX
 
 LONGEST_LABEL, LONGEST_TAG, MOST_TAGS = 100, 40, 20
+YEARS = 9000
+"""A time beyond is none of a calendar's in every time zone."""
 # control characters, halves of characters, and what would break a line
 _UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
@@ -78,9 +80,8 @@ def checked(settings: KeySettings, *, before: KeySettings | None = None) -> KeyS
     scopes = tuple(scope for scope in Scope.values if scope in settings.scopes)
     if not scopes or set(settings.scopes) - set(Scope.values):
         errors["scopes"] = _("Choose at least one of: %(scopes)s.") % {"scopes": ", ".join(Scope.values)}
-    ends = settings.expires_at
-    if ends is not None and ends <= timezone.now() and (before is None or ends != before.expires_at):
-        errors["expires_at"] = _("This has passed already. Give a time to come, or none.")
+    if problem := _end_problem(settings.expires_at, before):
+        errors["expires_at"] = problem
     service = settings.default_service_id
     if service is not None and not 1 <= service <= INT64_MAX:
         errors["default_service_id"] = _("Give the Exchange's number of a service: 1 or more.")
@@ -108,6 +109,16 @@ def _tags_problem(tags: Sequence[str]) -> str:
         return _("A tag has at most %(longest)d characters.") % {"longest": LONGEST_TAG}
     if any("," in tag or not _is_a_line(tag) for tag in tags):
         return _("A tag is one line of text, without a comma or control characters.")
+    return ""
+
+
+def _end_problem(ends: datetime | None, before: KeySettings | None) -> str:
+    if ends is None or (before is not None and ends == before.expires_at):
+        return ""
+    if ends.tzinfo is None or ends.year >= YEARS:
+        return _("Give a time with its offset, like 2026-12-31T00:00:00Z, before the year 9000.")
+    if ends <= timezone.now():
+        return _("This has passed already. Give a time to come, or none.")
     return ""
 
 

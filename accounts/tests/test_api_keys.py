@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -144,3 +144,13 @@ def test_a_label_that_does_not_fit_is_named_and_nothing_is_made(label: str) -> N
 @pytest.mark.parametrize("label", ["a", "a" * 100, "夜间批处理 🌙", "<b>bold</b>"])
 def test_any_line_of_text_is_a_label(label: str) -> None:
     assert ApiKey.objects.get(pk=create_key(make_user(), KeySettings(label=label)).key.pk).label == label
+
+
+@pytest.mark.parametrize(
+    "ends", ["9999-12-31T23:59:00-12:00", "2030-01-01T00:00:00", "0001-01-01T00:00:00+14:00"]
+)
+def test_an_end_that_no_calendar_or_time_zone_has_is_refused_by_name(ends: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        create_key(make_user(), KeySettings(label="Agent", expires_at=datetime.fromisoformat(ends)))
+    assert list(caught.value.message_dict) == ["expires_at"]
+    assert not ApiKey.objects.exists()

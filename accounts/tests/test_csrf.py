@@ -18,7 +18,12 @@ from accounts.tests.wire import Desk
 from accounts.urls import urlpatterns
 
 pytestmark = pytest.mark.django_db
-ARGUMENTS = {"end_session": [uuid.UUID(int=1)]}
+ARGUMENTS: dict[str, list[object]] = {
+    "end_session": [uuid.UUID(int=1)],
+    "key": [1],
+    "key_rotate": [1],
+    "key_revoke": [1],
+}
 ADDRESSES = [reverse(f"accounts:{url.name}", args=ARGUMENTS.get(str(url.name), [])) for url in urlpatterns]
 
 

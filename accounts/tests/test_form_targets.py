@@ -7,16 +7,28 @@ import uuid
 import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
+from django.urls.converters import IntConverter
 
 from accounts import urls
+from accounts.models import ApiKey, User
 from accounts.tests.helpers import sign_in
 from accounts.tests.wire import Desk
 
 pytestmark = pytest.mark.django_db
+NUMBER = 1
+
+
+@pytest.fixture(autouse=True)
+def _a_key(user: User) -> None:
+    """There is one behind the addresses with a number: what is nobody's is no page."""
+    ApiKey.objects.create(pk=NUMBER, user=user, label="Agent")
 
 
 def address(pattern: URLPattern) -> str:
-    kwargs = {name: uuid.UUID(int=1) for name in pattern.pattern.converters}
+    kwargs = {
+        name: NUMBER if isinstance(converter, IntConverter) else uuid.UUID(int=1)
+        for name, converter in pattern.pattern.converters.items()
+    }
     return reverse(f"accounts:{pattern.name}", kwargs=kwargs)
 
 

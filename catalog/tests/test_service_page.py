@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.factories import make_exchange
@@ -115,6 +116,13 @@ def test_it_works_out_the_cost_and_the_command(signed_in: Client, more: dict[str
     command = "python manage.py record_usage --service-id 11 --prompt-tokens 1234 --completion-tokens 66"
     assert f">{command}<" in html
     assert f'data-copy="{command}"' in html
+    entry = '{"service_id": 11, "prompt_tokens": 1234, "completion_tokens": 66, "direction": "consume"}'
+    request = (
+        'curl http://testserver/api/v1/usage \\\n  -H "Authorization: Bearer $TOKLIGENCE_API_KEY" \\\n'
+        f"  -H 'Content-Type: application/json' \\\n  -d '{entry}'"
+    )
+    assert escape(request) in html
+    assert f'data-copy="{escape(request)}"' in html
     assert ("<!doctype html>" in html) is not bool(more)
     assert "HX-Request" in page["Vary"]
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -26,6 +28,11 @@ PICTURES = {"large": (600, 190), "small": (330, 170)}
 COMMAND = (
     "python manage.py record_usage --service-id {number} "
     "--prompt-tokens {prompt_tokens} --completion-tokens {completion_tokens}"
+)
+# in double quotes: the shell puts the secret there
+API_EXAMPLE = (
+    'curl {address} \\\n  -H "Authorization: Bearer $TOKLIGENCE_API_KEY" \\\n'
+    "  -H 'Content-Type: application/json' \\\n  -d '{entry}'"
 )
 
 
@@ -97,6 +104,9 @@ def _estimate(request: SignedInRequest, found: Service) -> dict[str, Any]:
     if tokens is not None:
         context["cost"] = cost_of(found.price_per_1k_tokens, **tokens)
         context["command"] = COMMAND.format(number=found.remote_id, **tokens)
+        entry = json.dumps({"service_id": found.remote_id, **tokens, "direction": "consume"})
+        address = request.build_absolute_uri(reverse("api:record"))
+        context["api_example"] = API_EXAMPLE.format(address=address, entry=entry)
     return context
 
 

@@ -47,6 +47,7 @@ def test_a_consumer_sees_what_a_consumer_may_do(account: ExchangeAccount) -> Non
     assert titles(nav) == ["Dashboard", "Catalogue", "Usage", "Settings"]
     assert titles(nav[1].children) == ["Providers", "Services", "Compare"]
     assert titles(nav[2].children) == ["Summary", "Logs", "Reconciliation", "Record usage"]
+    assert titles(nav[3].children) == ["Account", "API keys"]
 
 
 def test_a_provider_may_publish(user: User) -> None:
@@ -74,7 +75,9 @@ PAGES = [
     ("catalog:services", "Services", "Catalogue", "Catalogue"),
     ("catalog:compare", "Compare", "Catalogue", "Catalogue"),
     ("catalog:publish", "Publish a service", "Catalogue", "Catalogue"),
-    ("accounts:settings", "Settings", "Settings", "Settings"),
+    ("accounts:settings", "Account", "Settings", "Settings"),
+    ("accounts:keys", "API keys", "Settings", "Settings"),
+    ("accounts:key_new", None, "Settings", "Settings"),
     ("accounts:profile", None, "Settings", "Settings"),
     ("admin:index", "Admin", "Admin", "Admin"),
     ("admin:accounts_user_changelist", None, "Admin", "Admin"),
@@ -109,8 +112,8 @@ def test_every_link_leads_somewhere_and_every_first_level_has_an_icon() -> None:
 
 def test_the_page_shows_it(signed_in: Client) -> None:
     html = signed_in.get(reverse("accounts:settings")).content.decode()
-    assert html.count('aria-current="page"') == 2  # at the side and in the tabs
-    assert 'href="/accounts/settings/" aria-current="page"' in html
+    assert html.count('aria-current="page"') == 3  # at the side, on top of the page and in the tabs
+    assert html.count('href="/accounts/settings/" aria-current="page"') == 3
     assert reverse("catalog:publish") not in html.partition("<main")[0]
 
 
@@ -119,7 +122,12 @@ def test_a_page_that_is_not_there_is_rendered_too(signed_in: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "title"), [("/usage/evidence/", "Reconciliation"), ("/usage/logs/1/", "Logs")]
+    ("path", "title"),
+    [
+        ("/usage/evidence/", "Reconciliation"),
+        ("/usage/logs/1/", "Logs"),
+        ("/accounts/keys/new/", "API keys"),
+    ],
 )
 def test_a_page_under_another_shows_where_it_belongs(
     signed_in: Client, account: ExchangeAccount, path: str, title: str

@@ -20,7 +20,7 @@ PAGES = [
 TEMPLATES = sorted(
     path
     for path in (Path(settings.BASE_DIR) / "templates").rglob("*.html")
-    if "accounts/email" not in path.as_posix()
+    if "/email/" not in path.as_posix()
 )
 INLINE = {
     "a style attribute": re.compile(r"\sstyle\s*=", re.IGNORECASE),

@@ -1,11 +1,13 @@
-"""What the worker sees to beside delivering: reconciling every hour, verifying as often, a long book daily.
+"""What the worker sees to beside delivering: reconciling every hour, verifying as often, a long book daily;
+and the mails of budgets.
 
-In a thread of its own: a large book takes minutes, and deliveries do not wait for it.
+In threads of their own: a large book takes minutes, a mail server may hang, and deliveries wait for neither.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -16,6 +18,7 @@ from django.utils import timezone
 
 from accounts.models import Exchange, ExchangeAccount
 from usage import reconciliation, verification
+from usage.budgets import mailing
 from usage.delivering.pause import queue_of
 from usage.models import Chain, DeliveryQueue, VerificationRun
 
@@ -27,27 +30,35 @@ QUICKLY = timedelta(seconds=30)
 """A book that is verified so quickly is verified with each reconciliation."""
 TRIED_EVERY = timedelta(hours=1)
 """A verification that failed to run at all is tried again after so long."""
+MAILS_EVERY = 5.0
+"""Seconds between two looks for mails that wait."""
 log = structlog.get_logger("gateway.delivery")
 
 Chore = Callable[[], object]
 
 
 class Chores:
-    """One thread at a time. What fails is logged, and tried again when it is due again."""
+    """One thread at a time, and one for mails. What fails is logged, and tried again when it is due again."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
+        self._mailing: threading.Thread | None = None
+        self._mails_at: float | None = None
         self._verified: dict[int, datetime] = {}
 
     def start_if_due(self, exchange: Exchange) -> None:
         """Begin what is due, unless something is being done."""
-        if self._thread is not None and self._thread.is_alive():
-            return
-        chores = self.due(exchange)
-        if chores:
-            # a daemon: who stops the worker does not wait for it, and nothing is left half done
-            self._thread = threading.Thread(target=_run, args=[chores], name="chores", daemon=True)
-            self._thread.start()
+        if not _is_busy(self._mailing) and (mails := self._mails()):
+            self._mailing = _begin(mails, "mails")
+        if not _is_busy(self._thread) and (chores := self.due(exchange)):
+            self._thread = _begin(chores, "chores")
+
+    def _mails(self) -> list[Chore]:
+        """Mailing, where a mail waits; looked for every few seconds."""
+        if self._mails_at is not None and time.monotonic() - self._mails_at < MAILS_EVERY:
+            return []
+        self._mails_at = time.monotonic()
+        return [_mail] if mailing.is_anything_due(timezone.now()) else []
 
     def due(self, exchange: Exchange) -> list[Chore]:
         """What is to be done now, each for one account."""
@@ -102,6 +113,21 @@ def _verified_every(took: timedelta) -> timedelta:
 
 def _verifying(account: ExchangeAccount) -> Chore:
     return lambda: verification.check(account)
+
+
+def _mail() -> None:
+    mailing.send_due(timezone.now())
+
+
+def _is_busy(thread: threading.Thread | None) -> bool:
+    return thread is not None and thread.is_alive()
+
+
+def _begin(chores: list[Chore], name: str) -> threading.Thread:
+    # a daemon: who stops the worker does not wait for it, and nothing is left half done
+    thread = threading.Thread(target=_run, args=[chores], name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _run(chores: list[Chore]) -> None:

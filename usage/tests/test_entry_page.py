@@ -75,7 +75,7 @@ def test_it_shows_everything_that_is_known(signed_in: Client, account: ExchangeA
         "21 of them reasoning",
         "$0.0962",
         "at $0.0052 per 1K tokens",
-        "API · agent-prod",
+        f'API · <a class="link" href="/accounts/keys/{key.pk}/">agent-prod</a>',
         "Estimated",
         "&lt;i&gt;夜间&lt;/i&gt;",
         "red&lt;br&gt;",
@@ -87,6 +87,24 @@ def test_it_shows_everything_that_is_known(signed_in: Client, account: ExchangeA
     ):
         assert words in html, words
     assert html.count(f'data-copy="{entry.hash}"') == 1
+
+
+def test_one_that_went_beyond_its_keys_budget_says_so(signed_in: Client, account: ExchangeAccount) -> None:
+    key = ApiKey.objects.create(
+        user=account.user, label="agent", budget_unit="tokens", budget_period="total", budget_limit=2000
+    )
+    for _ in range(2):
+        make_entry(account=account, source="api", api_key=key)
+    within, beyond = (signed_in.get(url(seq)).content.decode() for seq in (1, 2))
+    assert "Over budget" not in within
+    assert beyond.count("Over budget") == 1
+    assert "3,000 tokens" in beyond
+    ApiKey.objects.update(budget_unit="usd", budget_limit=10**9)
+    make_service(provider=make_provider(number=3), number=1, price="1")
+    make_entry(account=account, source="api", api_key=key)
+    html = signed_in.get(url(3)).content.decode()
+    assert "Over budget" in html
+    assert "$1.00 USD" in html
 
 
 def test_what_nobody_told_is_said_to_be_unknown(signed_in: Client, account: ExchangeAccount) -> None:
@@ -209,7 +227,8 @@ def test_its_queries(
     signed_in: Client, account: ExchangeAccount, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_entries(account, 3)
-    # 1 session, 2 user, 3 account with its Exchange, 4 the entry with delivery and key, 5 the chain
+    # 1 session, 2 user, 3 account with its Exchange, 4 the entry with delivery, key and whether it went
+    # beyond that key's budget, 5 the chain
     # 6 its reversal, 7 the attempts, 8 whether the last reconciliation is to be warned of
     with django_assert_num_queries(8):
         signed_in.get(url(2))

@@ -79,6 +79,24 @@ def test_a_row_says_what_was_recorded(signed_in: Client, account: ExchangeAccoun
     ):
         assert words in html, words
     assert "<b>夜间" not in html
+    assert "over budget" not in html
+
+
+def test_what_went_beyond_its_keys_budget_is_marked(signed_in: Client, account: ExchangeAccount) -> None:
+    key = ApiKey.objects.create(
+        user=account.user, label="agent", budget_unit="tokens", budget_period="total", budget_limit=2000
+    )
+    make_entry(account=account, source="api", api_key=key)
+    assert "over budget" not in signed_in.get(URL).content.decode()
+    make_entry(account=account, source="api", api_key=key)
+    make_entry(account=account)
+    html = signed_in.get(URL).content.decode()
+    assert html.count("over budget") == 1
+    assert (
+        html.index('href="/usage/logs/2/"') < html.index("over budget") < html.index('href="/usage/logs/1/"')
+    )
+    part = signed_in.get(TAIL, {"after": "1"}, **HTMX).content.decode()
+    assert part.count("over budget") == 1
 
 
 def test_what_is_not_known_is_not_made_up(signed_in: Client, account: ExchangeAccount) -> None:
@@ -307,8 +325,8 @@ def test_its_queries(
     make_entries(account, PAGE_SIZE + 1)
     # 1 session, 2 user, 3 account with its Exchange, 4 the newest number, 5 the entries,
     # 6 what reverses them, 7 services, 8 providers, 9 families, 10 keys to choose from,
-    # 11 whether the last reconciliation is to be warned of
-    with django_assert_num_queries(11):
+    # 11 what waits in quarantine, 12 whether the last reconciliation is to be warned of
+    with django_assert_num_queries(12):
         signed_in.get(URL)
     # 1 to 6 as above, 7 where enough has been looked at
     with django_assert_num_queries(7):
@@ -322,6 +340,13 @@ def test_its_queries(
     # 1 to 3 as above, 4 what is new, 5 what of it fits, 6 what reverses it
     with django_assert_num_queries(6):
         signed_in.get(TAIL, {"after": "1"}, **HTMX)
+    key = ApiKey.objects.create(user=account.user, label="agent")
+    make_entry(account=account, source="api", api_key=key)
+    # and one look more where an entry of a key is shown: which of them went beyond its budget
+    with django_assert_num_queries(13):
+        signed_in.get(URL)
+    with django_assert_num_queries(7):
+        signed_in.get(TAIL, {"after": str(PAGE_SIZE + 1)}, **HTMX)
 
 
 def test_it_is_read_only(signed_in: Client) -> None:

@@ -95,7 +95,7 @@ def _entry_of(request: SignedInRequest, seq: int) -> tuple[ExchangeAccount, Ledg
     """This person's account, and the entry of its own chain. 404 for anybody else's."""
     account = registration.account_of_request(request)
     assert account is not None  # noqa: S101 - LoginRequiredMiddleware
-    rows = LedgerEntry.objects.select_related("delivery", "api_key")
+    rows = LedgerEntry.objects.select_related("delivery", "api_key", "over_budget")
     return account, get_object_or_404(rows, account=account, seq=seq)
 
 
@@ -115,6 +115,7 @@ def _page(
         "next": found.seq + 1 if found.seq < chain.seq else None,
         "previous": found.seq - 1 if found.seq > 1 else None,
         "attributes": json.loads(found.attributes),
+        "over_budget": getattr(found, "over_budget", None),
     }
     # the form shows the state as it is now: what was typed stays, the confirmation does not
     if reverse_form is not None:

@@ -17,6 +17,8 @@ from accounts import registration
 from accounts.models import ExchangeAccount
 from accounts.web import SignedInRequest
 from catalog.views.lists import wants_part
+from usage.budgets import counting
+from usage.litellm import quarantine
 from usage.logs import export as log_export
 from usage.logs import tail as log_tail
 from usage.logs.filters import LogFilters
@@ -53,6 +55,7 @@ def logs(request: SignedInRequest) -> HttpResponse:
         shown = {**filters.in_address, **{name: value for name, value in place.items() if value}}
         return push_url(response, f"{request.path}?{urlencode(shown)}" if shown else request.path)
     context["options"] = options_of(account, filters.chosen)
+    context["quarantined"] = quarantine.count_of(account)
     return TemplateResponse(request, "usage/logs.html", context)
 
 
@@ -116,10 +119,15 @@ def export(request: SignedInRequest) -> HttpResponseBase:
 
 
 def _rows(account: ExchangeAccount, entries: list[LedgerEntry]) -> dict[str, Any]:
-    """The entries, and which of them have been reversed, by what."""
+    """The entries, which of them have been reversed, by what, and which went beyond their key's budget."""
     numbers = [entry.seq for entry in entries]
     pairs = LedgerEntry.objects.filter(account=account, reverses_seq__in=numbers) if numbers else []
-    return {"entries": entries, "reversed_by": {one.reverses_seq: one.seq for one in pairs}}
+    of_keys = [entry.pk for entry in entries if entry.api_key_id is not None]
+    return {
+        "entries": entries,
+        "reversed_by": {one.reverses_seq: one.seq for one in pairs},
+        "over_budget": counting.marked(of_keys),
+    }
 
 
 def _number(text: str) -> int:

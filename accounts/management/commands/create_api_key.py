@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from accounts.api_keys import create_key
 from accounts.commands import GatewayCommand, acting_user
 from accounts.keys.budgets import NANOS, Budget
-from accounts.keys.settings import KeySettings
+from accounts.keys.settings import YEARS, KeySettings
 from accounts.models.api_key import BudgetPeriod, BudgetUnit, Scope
 from exchange.text import clean_text
 
@@ -142,7 +142,7 @@ def _moment(text: str) -> datetime:
         moment = None if day else parse_datetime(text)
     except ValueError:
         day = moment = None
-    if day:
+    if day and day.year < YEARS:
         return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
     if moment is None or moment.tzinfo is None:
         raise argparse.ArgumentTypeError("must be a day (2026-12-31), a time with its offset, or days (30d)")
