@@ -3,18 +3,20 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LITELLM := .venv-litellm
 PYTEST := $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-find-links --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-options
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help run env install install-dev migrate static test test-long lint format e2e bench messages lock clean
+.PHONY: help run env install install-dev install-litellm migrate static test test-long lint format e2e bench messages lock clean
 
 help:
 	@echo "make run        the whole thing on this machine: http://127.0.0.1:8000 (Ctrl-C stops it)"
 	@echo "make test       every test, browser tests included where a browser is or can be installed"
 	@echo "make test-long  the tests that take minutes, too"
+	@echo "make install-litellm  the real LiteLLM, for its tests; make test does it too"
 	@echo "make lint       ruff, mypy, djade, import layers, migrations, messages"
 	@echo "make e2e        the browser tests alone"
 	@echo "make bench      ratios against baselines, in benchmarks/"
@@ -40,18 +42,29 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@$(PIP) install -r requirements-dev.txt
 	@touch $@
 
+# the real LiteLLM, which has nothing to do with the site's own packages: without it its tests say that they did not run
+install-litellm:
+	@$(MAKE) --no-print-directory $(LITELLM)/.installed || \
+		echo "LiteLLM tests: NOT RUN. The package cannot be installed here; try 'make install-litellm' again with a network."
+
+$(LITELLM)/.installed: requirements-litellm.txt
+	@test -x $(LITELLM)/bin/python || $(PYTHON) -m venv $(LITELLM)
+	@echo "Installing the real LiteLLM for its tests into $(LITELLM)..."
+	@$(LITELLM)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements-litellm.txt
+	@touch $@
+
 # the secret of this checkout alone: made once, read in development only
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("# Read in development only. DEBUG=true shows error details and reloads static files.\nSECRET_KEY=" + secrets.token_urlsafe(50))' > $@
 
-test: install-dev
+test: install-dev install-litellm
 	@$(BIN)/python -m tests.browser
 	$(PYTEST) -m "not long"
 	@if [ -n "$$TEST_POSTGRES_URL" ]; then echo "Again, on PostgreSQL:"; \
 		TEST_DATABASE_URL="$$TEST_POSTGRES_URL" $(PYTEST) -m "not long and not e2e"; \
 	else echo "PostgreSQL: not run; set TEST_POSTGRES_URL=postgres://user@host/postgres to run the tests on it too."; fi
 
-test-long: install-dev
+test-long: install-dev install-litellm
 	@$(BIN)/python -m tests.browser
 	$(PYTEST)
 	@if [ -n "$$TEST_POSTGRES_URL" ]; then echo "Again, on PostgreSQL:"; \
@@ -81,13 +94,14 @@ format: install-dev
 	$(BIN)/ruff format .
 
 messages: install-dev
-	$(BIN)/python manage.py makemessages --locale zh_Hans --ignore .venv --ignore var --ignore staticfiles --ignore tests --no-location --no-obsolete --settings gateway_site.test_settings
-	$(BIN)/python manage.py compilemessages --locale zh_Hans --ignore .venv --settings gateway_site.test_settings
+	$(BIN)/python manage.py makemessages --locale zh_Hans --ignore .venv --ignore $(LITELLM) --ignore var --ignore staticfiles --ignore tests --no-location --no-obsolete --settings gateway_site.test_settings
+	$(BIN)/python manage.py compilemessages --locale zh_Hans --ignore .venv --ignore $(LITELLM) --settings gateway_site.test_settings
 
 lock: install-dev
 	$(PIP) install pip-tools
 	$(LOCK) --output-file requirements.txt requirements.in
 	$(LOCK) --output-file requirements-dev.txt requirements-dev.in
+	$(LOCK) --output-file requirements-litellm.txt requirements-litellm.in
 
 clean:
-	rm -rf $(VENV) var staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LITELLM) var staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern
-from ninja import NinjaAPI
 
 from accounts.api import errors
 from accounts.api.json import JsonParser, JsonRenderer
-from gateway_site.api_docs import Reference
+from gateway_site.api_description import Described
+from gateway_site.api_docs import ReferencePage
 
 DESCRIPTION = """\
 Record tokens consumed or supplied, ask for budgets, read the catalogue, the summary and the logs, publish
@@ -27,14 +27,14 @@ ISO 8601, in answers always UTC.
 "request_id"}}`. 429 says with `Retry-After` when to go on.
 """
 
-api = NinjaAPI(
+api = Described(
     title="Tokligence Gateway",
     version="1",
     description=DESCRIPTION,
     urls_namespace="api",
     parser=JsonParser(),
     renderer=JsonRenderer(),
-    docs=Reference(),
+    docs=ReferencePage(),
     docs_url="/docs",
     openapi_url="/openapi.json",
 )
@@ -46,6 +46,7 @@ api.add_router("/providers", "catalog.api.providers.router")
 api.add_router("/services", "catalog.api.services.router")
 api.add_router("/budget", "usage.api.budget.router")
 api.add_router("/usage", "usage.api.recording.router")
+api.add_router("/usage", "usage.api.litellm.router")
 api.add_router("/usage", "usage.api.summary.router")
 api.add_router("/usage", "usage.api.logs.router")
 

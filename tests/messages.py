@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ("zh_Hans",)
-LEFT_OUT = (".git", ".venv", "var", "staticfiles", "artefacts", "__pycache__", ".*_cache", ".hypothesis")
+LEFT_OUT = (".git", ".venv*", "var", "staticfiles", "artefacts", "__pycache__", ".*_cache", ".hypothesis")
 
 
 def missing_messages(root: Path, locale: str) -> str:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from usage.views import dashboard, entry, evidence, logs, reconciliation, record, summary
+from usage.views import dashboard, entry, evidence, logs, quarantine, reconciliation, record, summary
 
 app_name = "usage"
 urlpatterns = [
@@ -17,6 +17,10 @@ urlpatterns = [
     path("usage/evidence/", evidence.evidence, name="evidence"),
     path("usage/evidence/<uuid:pk>/", evidence.pack, name="evidence-pack"),
     path("usage/evidence/<uuid:pk>/download/", evidence.download, name="evidence-download"),
+    path("usage/quarantine/", quarantine.page, name="quarantine"),
+    path("usage/quarantine/<int:pk>/", quarantine.row, name="quarantine_row"),
+    path("usage/quarantine/record/", quarantine.record, name="quarantine_record"),
+    path("usage/quarantine/discard/", quarantine.discard, name="quarantine_discard"),
     path("usage/reconciliation/", reconciliation.page, name="reconciliation"),
     path("usage/reconciliation/run/", reconciliation.reconcile, name="reconcile"),
     path("usage/reconciliation/<int:pk>/", reconciliation.run, name="reconciliation_run"),

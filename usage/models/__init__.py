@@ -7,6 +7,7 @@ from usage.models.delivery_hold import DeliveryHold
 from usage.models.entry import LedgerEntry
 from usage.models.evidence import EvidenceExport
 from usage.models.opening import OpeningBalance
+from usage.models.quarantine import QuarantinedRow
 from usage.models.reconciliation import ReconciliationLine, ReconciliationRun
 from usage.models.rollup import UsageRollup
 from usage.models.snapshot import UsageSnapshot
@@ -25,6 +26,7 @@ __all__ = [
     "LedgerEntry",
     "OpeningBalance",
     "OverBudget",
+    "QuarantinedRow",
     "ReconciliationLine",
     "ReconciliationRun",
     "UsageRollup",

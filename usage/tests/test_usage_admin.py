@@ -18,11 +18,15 @@ from accounts.factories import make_account, make_user
 from accounts.models import ApiKey, ExchangeAccount
 from usage.factories import make_entries, make_entry
 from usage.models import (
+    BudgetNotice,
     Chain,
     Delivery,
     DeliveryAttempt,
     DeliveryQueue,
+    KeyDay,
     LedgerEntry,
+    OverBudget,
+    QuarantinedRow,
     ReconciliationLine,
     ReconciliationRun,
     VerificationRun,
@@ -39,21 +43,25 @@ MODELS: dict[str, Any] = {
     "reconciliationrun": ReconciliationRun,
     "reconciliationline": ReconciliationLine,
     "verificationrun": VerificationRun,
+    "keyday": KeyDay,
+    "overbudget": OverBudget,
+    "budgetnotice": BudgetNotice,
+    "quarantinedrow": QuarantinedRow,
 }
 TODAY = "since=2026-01-01&until=2126-01-01"
 LISTS: dict[str, Callable[[], str]] = {
     **{f"list of {name}": (lambda name=name: f"{name}/") for name in MODELS},
     **{
         f"days of {name}": (lambda name=name: f"{name}/?{TODAY}")
-        for name in ("ledgerentry", "delivery", "reconciliationrun", "verificationrun")
+        for name in ("ledgerentry", "delivery", "reconciliationrun", "verificationrun", "quarantinedrow")
     },
     **{
         f"{name} of an account": (lambda name=name: f"{name}/?account={book_of()}")
-        for name in ("ledgerentry", "reconciliationrun", "verificationrun")
+        for name in ("ledgerentry", "reconciliationrun", "verificationrun", "quarantinedrow")
     },
     **{
         f"{name} of an address": (lambda name=name: f"{name}/?q=ada@example.com")
-        for name in ("ledgerentry", "chain", "reconciliationrun", "verificationrun")
+        for name in ("ledgerentry", "chain", "reconciliationrun", "verificationrun", "quarantinedrow")
     },
     **{
         f"{name} by {what}": (lambda name=name, what=what: f"{name}/?q={of_entry(what)}")
@@ -68,6 +76,7 @@ LISTS: dict[str, Callable[[], str]] = {
     "different runs": lambda: "reconciliationrun/?status=different",
     "runs of a status and days": lambda: f"reconciliationrun/?status=different&{TODAY}",
     "verifications that failed": lambda: "verificationrun/?ok=no",
+    "days of a key": lambda: f"keyday/?key={KeyDay.objects.order_by('pk')[0].key_id}",
     "lines of a run": lambda: f"reconciliationline/?run={ReconciliationRun.objects.get().pk}",
 }
 PAGES: dict[str, Callable[[], str]] = {
@@ -103,6 +112,18 @@ def book() -> ExchangeAccount:
     """A book, and a row of everything that belongs to it."""
     account = make_book(make_account(user=make_user(email="ada@example.com")))
     now = timezone.now()
+    key = ApiKey.objects.get()
+    reached = {
+        "unit": "tokens",
+        "period": "total",
+        "limit": 1000,
+        "spent": 1500,
+    }
+    OverBudget.objects.create(entry=LedgerEntry.objects.filter(api_key=key)[0], key=key, **reached)
+    BudgetNotice.objects.create(key=key, kind="full", threshold=1000, noted_at=now, **reached)
+    QuarantinedRow.objects.create(
+        account=account, api_key=key, received_at=now, reason="no_service", identity=account.chain.chain_id
+    )
     delivery = Delivery.objects.order_by("pk")[0]
     DeliveryAttempt.objects.create(delivery=delivery, number=1, started_at=now, error="tried <once>")
     run = ReconciliationRun.objects.create(
@@ -338,6 +359,10 @@ def test_one_leafs_no_further_than_the_bound_and_is_told(
         ("reconciliationrun/", 5),
         ("verificationrun/", 5),
         ("reconciliationline/", 5),
+        ("keyday/", 5),
+        ("overbudget/", 5),
+        ("budgetnotice/", 5),
+        ("quarantinedrow/", 5),
         # no choice of a filter is counted, even where somebody asks for that
         ("reconciliationrun/?_facets=True", 5),
         # and the first entry of each day, for the keys between them
