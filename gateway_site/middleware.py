@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.api.errors import of_status, respond
 
-API = "/api/"
+API, JSON = "/api/", "application/json"
 Handler = Callable[[HttpRequest], HttpResponseBase]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
@@ -56,20 +56,26 @@ def name_the_request(get_response: Handler) -> Handler:
 
 
 def answer_programs_in_json(get_response: Handler) -> Handler:
-    """Under ``/api/`` every refusal has the API's envelope: Django's own, a middleware's, and a fault."""
+    """Under ``/api/`` every refusal has the API's envelope: Django's own, a middleware's, and a fault.
+
+    And no cache keeps an answer: none in between knows a key or the API's cookie for what it is.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        if response.status_code < 400 or not request.path.startswith(API):
+        if not request.path.startswith(API):
             return response
-        if response.headers.get("Content-Type", "").startswith("application/json"):
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        is_ours = response.headers.get("Content-Type", "").startswith(JSON)
+        if response.status_code < 400 or is_ours or not isinstance(response, HttpResponse):
             return response
-        told = respond(of_status(response.status_code), response.status_code)
-        for name in ("Allow", "Retry-After", "Cache-Control"):
-            if name in response.headers:
-                told[name] = response.headers[name]
-        response.close()
-        return told
+        # in place: what the middlewares within have said of this answer stays, and it is closed once
+        told = respond(of_status(response.status_code))
+        response.content = told.content
+        response.headers["Content-Type"] = told.headers["Content-Type"]
+        response.headers["Content-Length"] = str(len(told.content))
+        del response.headers["Content-Encoding"]
+        return response
 
     return middleware
 
@@ -99,7 +105,11 @@ def refuse_large_bodies(get_response: Handler) -> Handler:
             # Django would read none of it, and take what was sent for nothing
             return HttpResponse(status=411)
         length = request.headers.get("Content-Length") or "0"
-        if not length.isdecimal() or int(length) <= limit:  # what is no length reads nothing
+        if not length.isdecimal():
+            # what is no length reads nothing, and nobody further in has to make a number of it
+            request.META["CONTENT_LENGTH"] = ""
+            return get_response(request)
+        if int(length) <= limit:
             return get_response(request)
         text = _("That is more than this page takes. Send less, and try again.")
         return HttpResponse(text, status=413, content_type="text/plain; charset=utf-8")

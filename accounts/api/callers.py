@@ -88,7 +88,7 @@ class SessionCookie(AuthBase):
         if named is None:
             return None
         count(f"user:{named.user.pk}")
-        if request.content_type in FORMS and int(request.META.get("CONTENT_LENGTH") or 0):
+        if request.content_type in FORMS and request.META.get("CONTENT_LENGTH", "") not in ("", "0"):
             # looking for the CSRF token would read a form's body away; and none of ours is a form
             require_json(request)
         if request.method not in SAFE and check_csrf(request) is not None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.http import Http404, HttpResponse
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -23,6 +24,7 @@ from exchange import AmbiguousOutcome, ExchangeError, ExchangeRejected, GatewayE
 from exchange.text import clean_text
 from exchange.wire_json import dumps
 
+log = structlog.get_logger("gateway.api")
 BUSY_FOR = 5
 """Seconds after which a program may ask again where nobody said how long it takes."""
 
@@ -173,7 +175,7 @@ def install(api: NinjaAPI) -> None:
             case DjangoValidationError():
                 return of_validation(error)
             case ValidationError():
-                return invalid([(_name_of(one["loc"]), _said(one)) for one in error.errors])
+                return _of_fields(error)
             case ExchangeError() | GatewayError():
                 return of_exchange(error)
             case Http404():
@@ -196,6 +198,22 @@ def install(api: NinjaAPI) -> None:
         ValidationError,
     ):
         api.add_exception_handler(kind, lambda _request, error: respond(answer(error)))
+    api.add_exception_handler(OperationalError, _busy)
+    # whoever sent it is gone: no fault of ours, and nobody reads the answer
+    api.add_exception_handler(UnreadablePostError, lambda _request, _error: respond(of_status(400)))
+
+
+def _busy(_request: HttpRequest, error: OperationalError | type[OperationalError]) -> HttpResponse:
+    """503: a database that is locked, full or away. Who sends the same again, with its id, is right."""
+    log.error("database_unavailable", exc_info=error)
+    text = _("The site's database could not do it now. Nothing was done: try again in a moment.")
+    return respond(ApiError(503, "busy", text, headers={"Retry-After": str(BUSY_FOR)}))
+
+
+def _of_fields(error: ValidationError) -> ApiError:
+    if any(one["loc"][0] == "path" for one in error.errors):
+        return of_status(404)  # a number that no row can have
+    return invalid([(_name_of(one["loc"]), _said(one)) for one in error.errors])
 
 
 def _name_of(loc: Sequence[Any]) -> str:
@@ -203,7 +221,8 @@ def _name_of(loc: Sequence[Any]) -> str:
     source, *path = loc
     if source == "body" and len(path) > 1:
         path = path[1:]
-    return ".".join(str(step) for step in path) or str(source)
+    # a name that nobody knows comes from who sent it
+    return clean_text(".".join(str(step) for step in path), 100) or str(source)
 
 
 def _said(one: Mapping[str, Any]) -> str:

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from ninja import Schema
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
-from pydantic import WithJsonSchema
+from pydantic import ConfigDict, WithJsonSchema
 
 from accounts.api.errors import ApiError
 from exchange.wire_json import WireError, dumps, loads
@@ -20,6 +21,12 @@ from exchange.wire_json import WireError, dumps, loads
 JSON_TYPES = ("application/json", "text/json")
 ExactNumber = Annotated[Decimal, WithJsonSchema({"type": "number"}, mode="serialization")]
 """A decimal that is written digit by digit, as a JSON number."""
+
+
+class Body(Schema):
+    """What a body may hold. A name that nobody knows is refused: a misspelt limit must not be no limit."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class JsonParser(Parser):

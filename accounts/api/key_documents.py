@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Schema
-from pydantic import Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from accounts import api_keys
 from accounts.api.errors import invalid
-from accounts.api.json import ExactNumber
+from accounts.api.json import Body, ExactNumber
 from accounts.keys.budgets import NANOS, Budget, Standing, standing_of
 from accounts.keys.settings import LONGEST_LABEL, LONGEST_TAG, MOST_TAGS
 from accounts.models import ApiKey
@@ -25,7 +25,18 @@ OVERLAP = 24 * 3600
 Amount = Annotated[Decimal, Field(gt=0, le=INT64_MAX, allow_inf_nan=False)]
 
 
-class BudgetIn(Schema):
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(_("must be a time with its offset, like 2026-01-31T12:00:00Z.")) from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""With its offset; one that lies within Python's years."""
+
+
+class BudgetIn(Body):
     """What a key may spend: tokens or US dollars, per UTC day, week (from Monday) or month, or in total."""
 
     unit: BudgetUnit
@@ -34,31 +45,31 @@ class BudgetIn(Schema):
     soft_limit: Amount | None = Field(None, description="Where a mail warns; below the limit.")
 
 
-class KeyIn(Schema):
+class KeyIn(Body):
     """Everything but the label may be left out."""
 
     label: str = Field(max_length=LONGEST_LABEL, examples=["Night batch"])
     tags: list[Annotated[str, Field(max_length=LONGEST_TAG)]] = Field([], max_length=MOST_TAGS)
     scopes: list[Scope] = Field([Scope.READ, Scope.RECORD], min_length=1)
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
     default_service_id: int | None = Field(
         None, ge=1, le=INT64_MAX, description="The service that is meant where an entry names none."
     )
     budget: BudgetIn | None = None
 
 
-class KeyPatch(Schema):
+class KeyPatch(Body):
     """What is left out stays as it is; null takes an end, a default service or a budget away."""
 
     label: str = Field("", max_length=LONGEST_LABEL)
     tags: list[Annotated[str, Field(max_length=LONGEST_TAG)]] = Field([], max_length=MOST_TAGS)
     scopes: list[Scope] = Field([Scope.READ], min_length=1)
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
     default_service_id: int | None = Field(None, ge=1, le=INT64_MAX)
     budget: BudgetIn | None = None
 
 
-class RotateIn(Schema):
+class RotateIn(Body):
     overlap_seconds: int = Field(
         OVERLAP,
         ge=0,

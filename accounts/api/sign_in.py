@@ -16,6 +16,7 @@ from accounts import limits, login_codes, registration, sessions, sign_in
 from accounts.api import tokens
 from accounts.api.callers import PEOPLE, ApiRequest
 from accounts.api.errors import ApiError, invalid
+from accounts.api.json import Body
 from accounts.api.profile import ProfileOut, profile_of
 from accounts.api.responses import BODY, refusals
 from accounts.models.user import LONGEST_EMAIL, is_mailable, normalise_email
@@ -23,7 +24,7 @@ from accounts.models.user import LONGEST_EMAIL, is_mailable, normalise_email
 router = Router(tags=["Sign in"])
 
 
-class LoginIn(Schema):
+class LoginIn(Body):
     email: str = Field(max_length=LONGEST_EMAIL, examples=["ada@example.com"])
 
 
@@ -34,7 +35,7 @@ class ChallengeOut(Schema):
     expires_at: datetime
 
 
-class VerifyIn(Schema):
+class VerifyIn(Body):
     challenge: str = Field(max_length=200)
     code: str = Field(max_length=20, description="Six to eight digits, from the email.", examples=["482 159"])
 

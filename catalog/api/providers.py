@@ -36,7 +36,7 @@ class ProvidersOut(ListOut):
 
 @router.get("", response={200: ProvidersOut, **refusals(*KNOWN, 422)}, summary="Find providers")
 def providers(request: ApiRequest, query: Query[ProvidersQuery]) -> ProvidersOut:
-    """A page of the kept catalogue, with the filters and orders of the page. The Exchange is not asked."""
+    """A page of the kept catalogue. The Exchange is not asked: `as_of` says how old it is."""
     account = request.auth.account
     filters = ProviderFilter(in_address(query, "q", "delisted"), exchange=account.exchange)
     understood(filters)

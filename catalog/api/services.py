@@ -12,6 +12,7 @@ from pydantic import Field
 
 from accounts.api.callers import ApiRequest, allowed
 from accounts.api.errors import invalid
+from accounts.api.json import Body
 from accounts.api.responses import BODY, EXCHANGE, KNOWN, refusals
 from accounts.models import ExchangeAccount
 from accounts.models.api_key import Scope
@@ -59,7 +60,7 @@ class ServicesOut(ListOut):
     services: list[ServiceOut]
 
 
-class OfferIn(Schema):
+class OfferIn(Body):
     model_family: str = Field(max_length=200, examples=["gpt-4o"])
     price_per_1k_tokens: Price = Field(examples=[0.004], description="USD per 1,000 tokens.")
     trial_tokens: int = Field(0, ge=0, le=MAX_TOKENS)
@@ -69,7 +70,7 @@ class PublishIn(OfferIn):
     name: str = Field(max_length=200, examples=["acme-gpt-4o"])
 
 
-class OfferPatch(Schema):
+class OfferPatch(Body):
     """What is left out stays as it is. The name stays: the Exchange updates by name."""
 
     model_family: str | None = Field(None, max_length=200)
@@ -84,7 +85,7 @@ class OfferPatch(Schema):
     summary="Find services",
 )
 def services(request: ApiRequest, query: Query[ServicesQuery]) -> ServicesOut:
-    """A page of the kept catalogue, with the filters and orders of the page. The Exchange is not asked."""
+    """A page of the kept catalogue. The Exchange is not asked: `as_of` says how old it is."""
     account = request.auth.account
     address = in_address(query, *FILTERS)
     filters = ServiceFilter(address, exchange=account.exchange, own=account.provider_id)

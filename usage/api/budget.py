@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Router, Schema
@@ -92,7 +93,10 @@ def budget(request: ApiRequest, query: Query[BudgetQuery]) -> BudgetStatusOut:
 
 
 def _asked_for(caller: Caller, number: int | None) -> ApiKey:
-    if caller.key is not None and number in (None, caller.key.pk):
+    if caller.key is not None:
+        # a program asks for itself: others' limits are not among what its scopes open
+        if number not in (None, caller.key.pk):
+            raise Http404
         return caller.key
     if number is None:
         raise invalid([("key", _("Say which key: its number is in keys."))])

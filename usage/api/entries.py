@@ -8,15 +8,21 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 from ninja import Schema
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, StrictInt, StrictStr, ValidationError
+from pydantic.config import JsonDict
 
 from accounts.api.errors import ErrorEnvelope, Problem
 from accounts.models import ApiKey
+from exchange import MAX_TOKENS
+from exchange.fields import INT64_MAX
 from exchange.text import clean_text
+from usage.models.entry import LONGEST_MEMO
 from usage.writing.drafts import Draft
 from usage.writing.results import Result
 
 MOST_ATTRIBUTES = 50
+TOKENS: JsonDict = {"minimum": 0, "maximum": MAX_TOKENS}
+"""Told in the description alone: the ledger says it in words of its own."""
 
 
 class EntryIn(Schema):
@@ -29,17 +35,29 @@ class EntryIn(Schema):
         description="Yours, a UUID: sent again, it is recorded once. Without it we make one.",
     )
     service_id: int | None = Field(
-        None, strict=True, description="May be left out where the key has a default service.", examples=[1]
+        None,
+        strict=True,
+        json_schema_extra={"minimum": 1, "maximum": INT64_MAX},
+        description="May be left out where the key has a default service.",
+        examples=[1],
     )
-    prompt_tokens: int = Field(strict=True, examples=[1200])
-    completion_tokens: int = Field(strict=True, examples=[300])
-    direction: Literal["consume", "supply"]
-    memo: str = Field("", description="At most 500 characters. The Exchange sees it too.")
+    prompt_tokens: int = Field(strict=True, json_schema_extra=TOKENS, examples=[1200])
+    completion_tokens: int = Field(strict=True, json_schema_extra=TOKENS, examples=[300])
+    direction: Literal["consume", "supply"] = Field(description="Used by you, or delivered by you.")
+    memo: str = Field(
+        "",
+        json_schema_extra={"maxLength": LONGEST_MEMO},
+        description="At most 500 characters. The Exchange sees it too.",
+    )
     occurred_at: datetime | None = Field(None, description="With its offset. Without it: now.")
-    cached_tokens: int | None = Field(None, strict=True, description="Some of the prompt tokens.")
-    reasoning_tokens: int | None = Field(None, strict=True, description="Some of the completion tokens.")
+    cached_tokens: int | None = Field(
+        None, strict=True, json_schema_extra=TOKENS, description="Some of the prompt tokens."
+    )
+    reasoning_tokens: int | None = Field(
+        None, strict=True, json_schema_extra=TOKENS, description="Some of the completion tokens."
+    )
     evidence: Literal["reported", "estimated"] = "reported"
-    attributes: dict[str, str | int | None] | None = Field(
+    attributes: dict[str, StrictStr | StrictInt | None] | None = Field(
         None, max_length=MOST_ATTRIBUTES, description="Your own words and whole numbers; kept in the entry."
     )
 
@@ -47,7 +65,9 @@ class EntryIn(Schema):
 class EntriesIn(Schema):
     """From 1 to 1,000 entries, recorded in one transaction."""
 
-    entries: list[EntryIn] = Field(min_length=1, max_length=1000)
+    entries: list[EntryIn] = Field(
+        min_length=1, max_length=1000, description="Several at once, instead of the fields of one."
+    )
 
 
 class ResultOut(Schema):
@@ -81,9 +101,10 @@ def draft_of(told: Any, key: ApiKey | None) -> Draft | dict[str, Any]:
         entry = EntryIn.model_validate(told)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        name = ".".join(str(step) for step in first["loc"])
+        # of an attribute its name, without the types that it might have been
+        name = ".".join(str(step) for step in first["loc"][:2])
         # pydantic's words, and a name that nobody knows, may be as long as what was sent
-        return _invalid(told.get("entry_id"), clean_text(name, 100), clean_text(first["msg"], 200))
+        return _invalid(told.get("entry_id"), clean_text(name, 100) or "entry", clean_text(first["msg"], 200))
     service = entry.service_id if entry.service_id is not None else key and key.default_service_id
     if service is None:
         return _invalid(entry.entry_id, "service_id", _("Name a service, or give the key a default service."))

@@ -33,9 +33,9 @@ class LogsQuery(Schema):
     since: str | None = Field(None, max_length=LONGEST_MOMENT, description="A UTC day, or a time.")
     until: str | None = Field(None, max_length=LONGEST_MOMENT, description="A UTC day (with it), or a time.")
     direction: Literal["consume", "supply"] | None = None
-    service: int | None = Field(None, ge=1, le=INT64_MAX)
+    service: int | None = Field(None, ge=1, le=INT64_MAX, description="The Exchange's number of it.")
     provider: int | None = Field(None, ge=0, le=INT64_MAX, description="0: not known.")
-    family: str | None = Field(None, max_length=1000)
+    family: str | None = Field(None, max_length=1000, description="The whole model family.")
     key: int | None = Field(None, ge=0, le=INT64_MAX, description="0: without a key.")
     source: Literal["page", "command", "api", "litellm"] | None = None
     state: (

@@ -7,12 +7,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Router
+from pydantic import TypeAdapter
 
 from accounts.api.callers import ApiRequest, Caller, allowed
 from accounts.api.errors import ApiError, invalid
 from accounts.api.json import read_json
 from accounts.api.responses import BODY, KNOWN, refusals
 from accounts.models.api_key import Scope
+from exchange.text import clean_text
 from exchange.wire_json import dumps
 from usage import ledger
 from usage.api.entries import EntriesIn, EntryIn, RefusedOut, ResultsOut, draft_of, result_of
@@ -26,7 +28,9 @@ BODY_SCHEMA = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"anyOf": [EntryIn.model_json_schema(), EntriesIn.model_json_schema()]}
+                "schema": TypeAdapter(EntryIn | EntriesIn).json_schema(
+                    ref_template="#/components/schemas/{model}"
+                )
             }
         },
     }
@@ -49,8 +53,9 @@ BODY_SCHEMA = {
 def record(request: ApiRequest) -> HttpResponse:
     """Record one entry, or `{"entries": […]}` with up to 1,000, in your book, which tells the Exchange.
 
-    A single entry is answered with 201 (recorded), 200 (it was there), 409 (its `entry_id` is another's) or
-    422; several with 200 and a result for each. A budget never drops a record: `over_budget` marks it.
+    A single entry is answered with 201 (recorded), 200 (it was there), 409 (its `entry_id` is known, with
+    other content) or 422; several with 200 and a result for each. A budget never drops a record:
+    `over_budget` marks it.
     """
     told = read_json(request)
     if not isinstance(told, dict):
@@ -61,7 +66,7 @@ def record(request: ApiRequest) -> HttpResponse:
     entries = told["entries"]
     unknown = sorted(told.keys() - {"entries"})
     if unknown:
-        raise invalid([(str(unknown[0])[:100], _("is not known beside entries."))])
+        raise invalid([(clean_text(unknown[0], 100) or "body", _("is not known beside entries."))])
     if not isinstance(entries, list) or not 1 <= len(entries) <= ledger.MOST_AT_ONCE:
         raise invalid([("entries", _("must be a list of 1 to 1,000 entries."))])
     return _answer({"results": judged(request.auth, entries)}, 200)

@@ -35,13 +35,13 @@ class SummaryQuery(Schema):
     period: Literal["24h", "7d", "30d", "90d", "month"] | None = Field(
         None, description="30d, if nothing is said."
     )
-    month: str | None = Field(None, max_length=10, examples=["2026-10"])
-    since: str | None = Field(None, max_length=10, description="A UTC day.", examples=["2026-10-01"])
+    month: str | None = Field(None, max_length=10, description="A UTC month, like 2026-10.")
+    since: str | None = Field(None, max_length=10, description="A UTC day, like 2026-10-01.")
     until: str | None = Field(None, max_length=10, description="A UTC day, which is in it.")
     direction: Literal["consume", "supply"] | None = None
-    service: int | None = Field(None, ge=1, le=INT64_MAX)
+    service: int | None = Field(None, ge=1, le=INT64_MAX, description="The Exchange's number of it.")
     provider: int | None = Field(None, ge=0, le=INT64_MAX, description="0: not known.")
-    family: str | None = Field(None, max_length=1000)
+    family: str | None = Field(None, max_length=1000, description="The whole model family.")
     key: int | None = Field(None, ge=0, le=INT64_MAX, description="0: without a key.")
 
 
@@ -118,7 +118,7 @@ class SummaryOut(Schema):
     summary="Sums of a period",
 )
 def summary(request: ApiRequest, query: Query[SummaryQuery]) -> SummaryOut:
-    """Sums of a period with its breakdowns, as the page has them, and the whole book."""
+    """Sums of a period, with breakdowns by service, provider, family and key; and the whole book."""
     account, now = request.auth.account, timezone.now()
     told = {name: str(value) for name, value in query.dict(exclude_none=True).items()}
     filters = filters_of(told)
