@@ -57,19 +57,21 @@ $(LITELLM)/.installed: requirements-litellm.txt
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("# Read in development only. DEBUG=true shows error details and reloads static files.\nSECRET_KEY=" + secrets.token_urlsafe(50))' > $@
 
-test: install-dev install-litellm
+# with the marks of the tests to run, and of those that run again on PostgreSQL: one after the other, for some of
+# them look at how long a thing takes
+define run_tests
 	@$(BIN)/python -m tests.browser
-	$(PYTEST) -m "not long"
-	@if [ -n "$$TEST_POSTGRES_URL" ]; then echo "Again, on PostgreSQL:"; \
-		TEST_DATABASE_URL="$$TEST_POSTGRES_URL" $(PYTEST) -m "not long and not e2e"; \
+	$(PYTEST) -m "$(1)"
+	@if [ -n "$$TEST_POSTGRES_URL" ]; then echo "Again, on PostgreSQL, what asks a database:"; \
+		TEST_DATABASE_URL="$$TEST_POSTGRES_URL" $(PYTEST) -m "$(2)"; \
 	else echo "PostgreSQL: not run; set TEST_POSTGRES_URL=postgres://user@host/postgres to run the tests on it too."; fi
+endef
+
+test: install-dev install-litellm
+	$(call run_tests,not long,not long and not e2e and not own_database)
 
 test-long: install-dev install-litellm
-	@$(BIN)/python -m tests.browser
-	$(PYTEST)
-	@if [ -n "$$TEST_POSTGRES_URL" ]; then echo "Again, on PostgreSQL:"; \
-		TEST_DATABASE_URL="$$TEST_POSTGRES_URL" $(PYTEST) -m "not e2e"; \
-	else echo "PostgreSQL: not run; set TEST_POSTGRES_URL=postgres://user@host/postgres to run the tests on it too."; fi
+	$(call run_tests,long or not long,not e2e and not own_database)
 
 e2e: install-dev
 	@$(BIN)/python -m tests.browser

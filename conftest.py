@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -16,6 +18,20 @@ from accounts.factories import make_account, make_user
 from accounts.models import ExchangeAccount, User
 from usage import triggers
 from usage.memos import index as memo_index
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On another database than the usual one: what asks a database, and what crosses the apps."""
+    if not os.environ.get("TEST_DATABASE_URL"):
+        return
+    crossing = Path(__file__).parent / "tests"
+
+    def asks(item: pytest.Item) -> bool:
+        fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+        return bool(fixtures or item.get_closest_marker("django_db")) or crossing in item.path.parents
+
+    config.hook.pytest_deselected(items=[item for item in items if not asks(item)])
+    items[:] = [item for item in items if asks(item)]
 
 
 @pytest.fixture(autouse=True, scope="session")

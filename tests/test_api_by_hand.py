@@ -19,6 +19,8 @@ from tests.api_callers import key_of, settle_in, signed_in
 from tests.exchange_process import running_exchange
 from tests.site_process import SiteProcess, running_site
 
+pytestmark = pytest.mark.own_database
+
 JSON = {"Content-Type": "application/json"}
 
 

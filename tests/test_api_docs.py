@@ -32,9 +32,13 @@ SHELL = """
 curl() { command curl --silent --show-error --noproxy '*' --write-out '\\n%{http_code}\\n' "$@"; }
 """
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("curl") and shutil.which("bash")), reason="NOT RUN: there is no curl, or no bash, here"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not (shutil.which("curl") and shutil.which("bash")),
+        reason="NOT RUN: there is no curl, or no bash, here",
+    ),
+    pytest.mark.own_database,
+]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from tests.litellm_package import (
 )
 from tests.site_process import REPOSITORY, SiteProcess, running_site
 
-pytestmark = pytest.mark.skipif(not is_installed(), reason=MISSING)
+pytestmark = [pytest.mark.skipif(not is_installed(), reason=MISSING), pytest.mark.own_database]
 NOWHERE = "http://127.0.0.1:9"
 AS_THE_PROXY = """\
 import asyncio, os, litellm, yaml
@@ -194,7 +194,7 @@ def test_the_pages_snippets_run_as_written(made: Made, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(config.replace(ADDRESS, made.site.base_url))
     (tmp_path / "calls.py").write_text(AS_THE_PROXY.format(calls=textwrap.indent(calls, "    ")))
     before = len(entries(made.site, made.key))
-    env = {"TOKLIGENCE_KEY": made.key, "TOKLIGENCE_AUTHORIZATION": f"Bearer {made.key}"}
+    env = {"GATEWAY_KEY": made.key, "GATEWAY_AUTHORIZATION": f"Bearer {made.key}"}
     with ThreadPoolExecutor() as both:
         list(both.map(lambda name: run(name, cwd=tmp_path, env=env), ("hello.py", "calls.py")))
     assert sorted(one["service_id"] for one in entries(made.site, made.key)[before:]) == [11, 12, 13]

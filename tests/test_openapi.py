@@ -30,6 +30,8 @@ from tests.api_callers import Who, everybody
 from tests.exchange_process import running_exchange
 from tests.site_process import SiteProcess, running_site
 
+pytestmark = pytest.mark.own_database
+
 load_all_checks()
 CHECKS = [
     not_a_server_error,

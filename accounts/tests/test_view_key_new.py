@@ -69,7 +69,7 @@ def test_the_answer_shows_the_secret_which_works(signed_in: Client) -> None:
     assert key_of(secret) == ApiKey.objects.get()
     page = text_of(response)
     assert f'data-copy="{secret}"' in page
-    assert f'data-copy="export TOKLIGENCE_API_KEY={secret}"' in page
+    assert f'data-copy="export GATEWAY_KEY={secret}"' in page
     assert "It is shown this once" in page
 
 

@@ -27,7 +27,7 @@ from accounts.models.api_key import Scope
 from accounts.web import SignedInRequest
 
 Choices = list[tuple[int, str]]
-VARIABLE = "TOKLIGENCE_API_KEY"
+VARIABLE = "GATEWAY_KEY"
 """What the example calls the secret in a shell."""
 
 

@@ -118,7 +118,7 @@ def test_it_works_out_the_cost_and_the_command(signed_in: Client, more: dict[str
     assert f'data-copy="{command}"' in html
     entry = '{"service_id": 11, "prompt_tokens": 1234, "completion_tokens": 66, "direction": "consume"}'
     request = (
-        'curl http://testserver/api/v1/usage \\\n  -H "Authorization: Bearer $TOKLIGENCE_API_KEY" \\\n'
+        'curl http://testserver/api/v1/usage \\\n  -H "Authorization: Bearer $GATEWAY_KEY" \\\n'
         f"  -H 'Content-Type: application/json' \\\n  -d '{entry}'"
     )
     assert escape(request) in html

@@ -31,7 +31,7 @@ COMMAND = (
 )
 # in double quotes: the shell puts the secret there
 API_EXAMPLE = (
-    'curl {address} \\\n  -H "Authorization: Bearer $TOKLIGENCE_API_KEY" \\\n'
+    'curl {address} \\\n  -H "Authorization: Bearer $GATEWAY_KEY" \\\n'
     "  -H 'Content-Type: application/json' \\\n  -d '{entry}'"
 )
 

@@ -403,6 +403,9 @@ def test_every_list_is_read_along_an_index(which: str, book: ExchangeAccount, op
             wrong = [line for line in wrong if not line.startswith(("USE TEMP B-TREE", "Sort"))]
         # of a book's few runs, PostgreSQL may as well read those of the days as those of a status
         wrong = [line for line in wrong if not line.startswith("Index Scan usage_reconciliationrun FILTER")]
+        # and the newest entries first, each one's delivery by its key, where a day seems to be most of them
+        by_key = "Index Scan usage_delivery FILTER (entry_id >="
+        wrong = [line for line in wrong if not line.startswith(by_key)]
         assert wrong == [], f"{sql}\n{lines}"
 
 
