@@ -57,13 +57,18 @@ $(LITELLM)/.installed: requirements-litellm.txt
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("# Read in development only. DEBUG=true shows error details and reloads static files.\nSECRET_KEY=" + secrets.token_urlsafe(50))' > $@
 
-# with the marks of the tests to run, and of those that run again on PostgreSQL: one after the other, for some of
-# them look at how long a thing takes
+# with the marks of the tests to run, and of those that run again on PostgreSQL. The tests of the rooms share the
+# machine's processors, and so do the browser tests; what starts processes or looks at how long a thing takes has
+# nothing beside it
+TOGETHER := --numprocesses auto --maxprocesses 8 --dist loadfile
 define run_tests
 	@$(BIN)/python -m tests.browser
-	$(PYTEST) -m "$(1)"
+	$(PYTEST) -m "($(1)) and not alone" $(TOGETHER)
+	$(PYTEST) -m "($(1)) and alone and not e2e"
+	$(PYTEST) -m "($(1)) and e2e" $(TOGETHER)
 	@if [ -n "$$TEST_POSTGRES_URL" ]; then echo "Again, on PostgreSQL, what asks a database:"; \
-		TEST_DATABASE_URL="$$TEST_POSTGRES_URL" $(PYTEST) -m "$(2)"; \
+		export TEST_DATABASE_URL="$$TEST_POSTGRES_URL"; \
+		$(PYTEST) -m "($(2)) and not alone" $(TOGETHER) && $(PYTEST) -m "($(2)) and alone"; \
 	else echo "PostgreSQL: not run; set TEST_POSTGRES_URL=postgres://user@host/postgres to run the tests on it too."; fi
 endef
 
@@ -75,7 +80,7 @@ test-long: install-dev install-litellm
 
 e2e: install-dev
 	@$(BIN)/python -m tests.browser
-	$(PYTEST) -m e2e
+	$(PYTEST) -m e2e $(TOGETHER)
 
 bench: install-dev
 	@for file in benchmarks/bench_*.py; do $(BIN)/python "$$file" || exit 1; done

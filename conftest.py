@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from django.utils import translation
 
 from accounts import exchanges
 from accounts.factories import make_account, make_user
@@ -20,11 +21,15 @@ from usage import triggers
 from usage.memos import index as memo_index
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On another database than the usual one: what asks a database, and what crosses the apps."""
+    """What crosses the apps runs alone; on another database than the usual one, only what asks a database."""
+    crossing = Path(__file__).parent / "tests"
+    for item in items:
+        if crossing in item.path.parents:
+            item.add_marker("alone")
     if not os.environ.get("TEST_DATABASE_URL"):
         return
-    crossing = Path(__file__).parent / "tests"
 
     def asks(item: pytest.Item) -> bool:
         fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
@@ -56,6 +61,13 @@ def _fresh_exchange_client() -> Iterator[None]:
     cache.clear()
     yield
     exchanges._client_for.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """A request of the test client leaves its language in the thread; a test begins in English."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from catalog.watching import Stop
 from exchange import ExchangeUnavailable, ExchangeUnreachable
 from exchange.tests.raw_server import http, raw_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.alone]
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOWN = ExchangeUnreachable("The Exchange is not there.")
 

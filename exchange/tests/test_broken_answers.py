@@ -13,6 +13,8 @@ from exchange.tests.examples import entry, report
 from exchange.tests.raw_server import Handler, RawServer, http, raw_server
 from exchange.wire_json import dumps
 
+pytestmark = pytest.mark.alone
+
 EMPTY = b'{"providers": []}'
 
 

@@ -12,6 +12,8 @@ from exchange import ExchangeClient, ExchangeError, ExchangeUnreachable, Outcome
 from exchange.tests.examples import BASE, client
 from exchange.tests.raw_server import RawServer, http, raw_server
 
+pytestmark = pytest.mark.alone
+
 ANSWER = http(200, b'{"providers": []}')
 
 

@@ -21,6 +21,8 @@ from exchange import (
 from exchange.tests.examples import report
 from exchange.tests.raw_server import Handler, RawServer, http, raw_server
 
+pytestmark = pytest.mark.alone
+
 DEADLINE = 0.6
 # What a call may take beyond its deadline; the servers here would otherwise keep it for ten seconds or more.
 SLACK = 5.0
