@@ -115,7 +115,11 @@ class ProfileForm(forms.Form):
 
 class ProviderForm(forms.Form):
     display_name = forms.CharField(
-        label=_("Provider name"), max_length=120, help_text=_("Buyers see it beside each of your services.")
+        label=_("Provider name"),
+        max_length=120,
+        help_text=_("Buyers see it beside each of your services."),
+        error_messages={"required": _("Give the name under which you sell.")},
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
     description = forms.CharField(
         label=_("Description"),

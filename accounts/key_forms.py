@@ -64,11 +64,19 @@ class DollarsField(forms.CharField):
         return int(nanos)
 
 
-class OnlyWithBudget(forms.TextInput):
-    """Needed where a budget is chosen: a browser would ask for it where it is hidden, so the server does."""
+class AskedByTheServer(forms.Widget):
+    """For what is needed only where it is shown: a browser would ask for it where it is hidden."""
 
     def use_required_attribute(self, initial: Any) -> bool:
         return False
+
+
+class BudgetInput(AskedByTheServer, forms.TextInput):
+    pass
+
+
+class MomentInput(AskedByTheServer, forms.DateTimeInput):
+    pass
 
 
 class KeyForm(forms.Form):
@@ -106,11 +114,13 @@ class KeyForm(forms.Form):
     ends = forms.ChoiceField(label=_("Expires"))
     expires_at = forms.DateTimeField(
         label=_("Expires at"),
-        required=False,
         input_formats=[LOCAL, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
         help_text=_("In the time zone of your browser."),
-        error_messages={"invalid": _("Give a day and a time, such as 2026-12-31 18:00.")},
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=LOCAL),
+        error_messages={
+            "required": _("Say when it expires."),
+            "invalid": _("Give a day and a time, such as 2026-12-31 18:00."),
+        },
+        widget=MomentInput(attrs={"type": "datetime-local"}, format=LOCAL),
     )
     budget_unit = forms.ChoiceField(
         label=_("Budget"),
@@ -122,7 +132,7 @@ class KeyForm(forms.Form):
         label=_("Limit"),
         max_length=60,
         error_messages={"required": _("Say how much it may spend, or choose no budget.")},
-        widget=OnlyWithBudget(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        widget=BudgetInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     budget_period = forms.ChoiceField(
         label=_("Period"),
@@ -178,11 +188,7 @@ class KeyForm(forms.Form):
             self.errors.pop("expires_at", None)
             return self.key.expires_at
         if ends == AT:
-            if "expires_at" in self.errors:
-                return None
-            if moment is None:
-                self.add_error("expires_at", _("Say when it expires."))
-            elif moment.year > LAST_YEAR:
+            if moment and moment.year > LAST_YEAR:
                 self.add_error("expires_at", _("Give a year up to %(year)d.") % {"year": LAST_YEAR})
                 return None
             return moment
@@ -221,7 +227,19 @@ class RotateForm(forms.Form):
     overlap = forms.TypedChoiceField(
         label=_("The secrets from before work on"), choices=OVERLAPS, coerce=int, initial=24 * 3600
     )
+    sure = forms.BooleanField(
+        label=_("End them at once"),
+        required=False,
+        help_text=_("A program that still uses one is refused from that moment."),
+    )
     form_token = FormTokenField(required=False, initial=lambda: uuid.uuid4().hex)
+
+    def clean(self) -> dict[str, Any]:
+        if self.cleaned_data.get("overlap") == 0 and not self.cleaned_data.get("sure"):
+            self.add_error(
+                "sure", _("Tick this if they are to end at once, or let them work on for a while.")
+            )
+        return self.cleaned_data
 
     @property
     def chosen(self) -> timedelta:

@@ -7,19 +7,40 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
+from django.utils import translation
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts import sessions
+from accounts import language, sessions
 from accounts.web import SiteRequest, local_path, page_of
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
-def note_session_use(get_response: Handler) -> Handler:
-    """Keep "last used" of the signed-in sessions true to five minutes."""
+class NoteSessionUseMiddleware:
+    """Keeps "last used" of the signed-in sessions true to five minutes; what a page asks by itself is not."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        if not getattr(view, "is_asked_by_the_page", False):
+            sessions.note_use(request)
+
+
+def use_the_persons_language(get_response: Handler) -> Handler:
+    """Answer in the language that the person has chosen, and a program in the one that it asks for.
+
+    LocaleMiddleware, further out, knows the cookie and the browser's wishes alone. It names the language in
+    the answer's headers, and so it is not put back here.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        sessions.note_use(request)
+        if wanted := language.of_request(request):
+            translation.activate(wanted)
+            request.LANGUAGE_CODE = wanted
         return get_response(request)
 
     return middleware

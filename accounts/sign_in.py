@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from accounts import known_browsers, limits, login_codes, sessions
+from accounts import known_browsers, language, limits, login_codes, sessions
 from accounts.models import SignInAttempt, User
 from accounts.models.user import normalise_email
 from accounts.network import network_of
@@ -59,13 +59,15 @@ def send_code(request: HttpRequest, email: str, token: str, now: datetime) -> No
     Raises limits.TooManyCodesError and MailNotSentError.
     """
     attempt = limits.enter(email, network_of(request), known_browsers.known_browser(request, email), now)
-    welcome = may_sign_in(email)
+    person = User.objects.filter(email=email).first()
+    welcome = _is_welcome(email, person)
     digits = login_codes.DIGITS
     if limits.is_being_guessed(email, attempt.browser, now):
         digits = login_codes.DIGITS_WHILE_GUESSED
     code = login_codes.new_code(digits)
     try:
-        _mail("code" if welcome else "no_account", email, code, request)
+        with translation.override(language.of_person(person) or translation.get_language()):
+            _mail("code" if welcome else "no_account", email, code, request)
     except (SMTPException, OSError) as error:
         limits.close(attempt, Outcome.MAIL_FAILED)
         log.error("sign_in_mail_failed", error=type(error).__name__)
@@ -135,7 +137,10 @@ def pending_of(request: HttpRequest) -> dict[str, str]:
 
 def may_sign_in(email: str) -> bool:
     """Whether this address is known and active, or ``sign_up`` lets it join."""
-    user = User.objects.filter(email=email).first()
+    return _is_welcome(email, User.objects.filter(email=email).first())
+
+
+def _is_welcome(email: str, user: User | None) -> bool:
     if user is not None:
         return user.is_active
     sign_up: str = settings.TOKLIGENCE.sign_up

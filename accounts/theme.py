@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+
+from accounts.web import keep_choice
 
 COOKIE = "tgw_theme"
 THEMES = ("system", "light", "dark")
@@ -17,11 +18,4 @@ def of_request(request: HttpRequest) -> str:
 def remember(response: HttpResponse, chosen: str) -> None:
     """Keep the choice for a year; anything that is no theme is ignored."""
     if chosen in THEMES:
-        response.set_cookie(
-            COOKIE,
-            chosen,
-            max_age=365 * 24 * 3600,
-            httponly=True,
-            samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
-        )
+        keep_choice(response, COOKIE, chosen)

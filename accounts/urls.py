@@ -9,6 +9,7 @@ urlpatterns = [
     path("verify/resend/", sign_in.resend, name="resend"),
     path("logout/", sign_in.logout, name="logout"),
     path("theme/", settings.theme, name="theme"),
+    path("language/", settings.language, name="language"),
     path("settings/", settings.settings, name="settings"),
     path("settings/profile/", settings.profile, name="profile"),
     path("settings/provider/", settings.become_provider, name="become_provider"),

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -51,6 +52,12 @@ def form_target(page: str) -> Callable[[View], View]:
     return decorate
 
 
+def asked_by_the_page(view: View) -> View:
+    """A view that an open page asks by itself, again and again: no use of the session."""
+    view.is_asked_by_the_page = True  # type: ignore[attr-defined]
+    return view
+
+
 def page_of(request: HttpRequest) -> str:
     """The page of this site on which a form stood, by the Referer header; "" where it does not tell."""
     try:
@@ -60,6 +67,18 @@ def page_of(request: HttpRequest) -> str:
     if referrer.netloc != request.get_host():
         return ""
     return local_path(referrer._replace(scheme="", netloc="", fragment="").geturl())
+
+
+def keep_choice(response: HttpResponse, cookie: str, chosen: str) -> None:
+    """Let this browser remember what was chosen, for a year; no script reads it."""
+    response.set_cookie(
+        cookie,
+        chosen,
+        max_age=365 * 24 * 3600,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
 
 
 def local_path(url: str) -> str:

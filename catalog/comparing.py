@@ -64,6 +64,13 @@ class Column:
     """What the tokens would cost here; None where it is not known how many they are."""
 
     @property
+    def times_cheapest(self) -> Decimal | None:
+        """How many times the cheapest's price, to a tenth, from twice on: 6,250 % says nothing to anybody."""
+        if self.over_cheapest is None or self.over_cheapest < 100:
+            return None
+        return (1 + self.over_cheapest.scaleb(-2, EXACT)).quantize(Decimal("0.1"), ROUND_HALF_UP, EXACT)
+
+    @property
     def cost_shown(self) -> Decimal | None:
         """To the cent; below one, exactly, because that is not nothing."""
         return None if self.cost is None else to_the_cent(self.cost)
@@ -76,6 +83,16 @@ class Comparison:
     columns: tuple[Column, ...]
     tokens: int | None
     families: tuple[str, ...]
+
+    @property
+    def alike(self) -> frozenset[str]:
+        """The facts (fields of ``Offering``) in which two or more do not differ."""
+        if len(self.columns) < FEWEST:
+            return frozenset()
+        facts = ("provider", "model_family", "price_per_1k_tokens", "trial_tokens")
+        return frozenset(
+            fact for fact in facts if len({getattr(column.offering, fact) for column in self.columns}) == 1
+        )
 
 
 def compare(

@@ -62,7 +62,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "gateway_site.middleware.keep_pages_private",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "accounts.middleware.note_session_use",
+    "accounts.middleware.use_the_persons_language",
+    "accounts.middleware.NoteSessionUseMiddleware",
     "accounts.middleware.SignInRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -193,7 +194,9 @@ WHITENOISE_USE_FINDERS = DEBUG
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Chinese (simplified)"))]
+LANGUAGE_COOKIE_NAME = "tgw_language"
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["gateway_site.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 

@@ -34,6 +34,13 @@ class Line:
     notes: tuple[str, ...] = ()
     since: datetime | None = None
     since_words: str = ""
+    lag: str = ""
+    """How long it is since then, where that goes on to the second: 0:42."""
+
+    @property
+    def alarm(self) -> str:
+        """What is read out when it comes up on a page that is open."""
+        return f"{self.name}: {self.state}" if self.tone == "bad" else ""
 
 
 def lines_of(account: ExchangeAccount, chain: Chain) -> tuple[Line, Line, Line]:
@@ -46,12 +53,16 @@ def lines_of(account: ExchangeAccount, chain: Chain) -> tuple[Line, Line, Line]:
 
 
 def ledger_line(chain: Chain, check: VerificationRun | None) -> Line:
-    """Whether the chain held when it was last verified."""
-    if not chain.seq:
-        return Line(name=_("Ledger"), state=_("Empty"), tone="plain")
+    """Whether the chain held when it was last verified. As many lines before the first entry as after it."""
     entries = ngettext("%(n)s entry", "%(n)s entries", chain.seq) % {"n": f"{chain.seq:,}"}
     if check is None:
-        return Line(name=_("Ledger"), state=_("Not checked yet"), tone="plain", fact=entries)
+        return Line(
+            name=_("Ledger"),
+            state=_("Not checked yet") if chain.seq else _("Empty"),
+            tone="plain",
+            fact=entries,
+            notes=(_("the worker does it by itself"),),
+        )
     notes = []
     if check.ok and check.head_seq < chain.seq:
         notes.append(_("up to number %(seq)s") % {"seq": f"{check.head_seq:,}"})
@@ -74,7 +85,9 @@ def ledger_line(chain: Chain, check: VerificationRun | None) -> Line:
 def delivery_line(status: QueueStatus, *, is_empty: bool = False) -> Line:
     """What the Exchange has not counted yet, the worst first."""
     if is_empty:
-        return Line(name=_("Delivery"), state=_("Nothing to deliver"), tone="plain")
+        return Line(
+            name=_("Delivery"), state=_("Nothing to deliver"), tone="plain", notes=(_("nothing waits"),)
+        )
     waiting = status.pending + status.sending
     notes = []
     if status.rejected and (status.uncertain or waiting):
@@ -90,8 +103,10 @@ def delivery_line(status: QueueStatus, *, is_empty: bool = False) -> Line:
         state, tone, of = _("%(n)s uncertain") % {"n": f"{status.uncertain:,}"}, "warn", "uncertain"
     elif waiting:
         state, of = _("%(n)s pending") % {"n": f"{waiting:,}"}, "pending"
-        tone = "warn" if status.lag_seconds > LATE else "plain"
+        tone = "warn" if status.lag_seconds > LATE or not status.worker_alive else "plain"
         notes = notes[1:]
+    else:
+        notes = [_("nothing waits")]
     return Line(
         name=_("Delivery"),
         state=state,
@@ -99,15 +114,24 @@ def delivery_line(status: QueueStatus, *, is_empty: bool = False) -> Line:
         url=logs_at({"state": of}) if of else "",
         notes=tuple(note for note in notes if note),
         since=status.oldest_pending_at,
-        since_words=_("oldest recorded") if status.oldest_pending_at else "",
+        since_words=_("oldest waits") if status.oldest_pending_at else "",
+        lag=stopwatch(status.lag_seconds) if status.oldest_pending_at else "",
     )
+
+
+def stopwatch(seconds: int) -> str:
+    """So many seconds as a clock that runs shows them: 0:42, 12:05, 31:00:09. The page's script goes on."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def reconciliation_line(run: ReconciliationRun | None) -> Line:
     """What the last comparison with the Exchange's books came to."""
     name, url = _("Reconciliation"), reverse("usage:reconciliation")
     if run is None:
-        return Line(name=name, state=_("Not compared yet"), tone="plain", url=url)
+        notes = [_("the worker does it by itself")]
+        return Line(name=name, state=_("Not compared yet"), tone="plain", url=url, notes=tuple(notes))
     state, tone = {
         Status.CLEAN: (_("Both books agree"), "ok"),
         Status.DIFFERENT: (_("Differs"), "warn" if run.acknowledged_at else "bad"),

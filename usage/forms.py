@@ -20,6 +20,8 @@ NUMERIC = forms.TextInput(attrs={"inputmode": "numeric"})
 MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S")
 DETAILS = ("occurred_at", "cached_tokens", "reasoning_tokens", "evidence")
 """Fields that most people leave as they are."""
+FEW = 8
+"""Services that are seen at a glance: what was recorded lately needs no place of its own among them."""
 
 
 class RecordForm(forms.Form):
@@ -74,7 +76,12 @@ class RecordForm(forms.Form):
     entry_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
     def __init__(
-        self, *args: Any, services: Sequence[ServiceChoice] = (), may_supply: bool = True, **kwargs: Any
+        self,
+        *args: Any,
+        services: Sequence[ServiceChoice] = (),
+        recent: Sequence[int] = (),
+        may_supply: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         if not may_supply and self.data.get("direction") != "supply":
@@ -83,7 +90,7 @@ class RecordForm(forms.Form):
             return
         field = self.fields["service_id"]
         given = self.data.get("service_id") if self.is_bound else self.initial.get("service_id")
-        field.widget = forms.Select(choices=_choices(services, "" if given is None else str(given)))
+        field.widget = forms.Select(choices=_choices(services, recent, "" if given is None else str(given)))
         field.widget.is_required = True
         field.label, field.help_text = _("Service"), ""
 
@@ -130,9 +137,16 @@ class RecordForm(forms.Form):
             self.add_error(part, sentence)
 
 
-def _choices(services: Sequence[ServiceChoice], given: str) -> list[tuple[Any, Any]]:
-    choices: list[tuple[Any, Any]] = [("", _("Choose a service")), *_grouped(services)]
-    if given.strip() and given not in {str(row.number) for row in services}:
+def _choices(services: Sequence[ServiceChoice], recent: Sequence[int], given: str) -> list[tuple[Any, Any]]:
+    """Those that were recorded lately first, then all of them by provider."""
+    choices: list[tuple[Any, Any]] = [("", _("Choose a service"))]
+    listed = {row.number: row for row in services}
+    lately = [listed[number] for number in recent if number in listed]
+    if lately and len(services) > FEW:
+        named = [(row.number, f"{row.name} · {row.provider_name}") for row in lately]
+        choices.append((_("Recorded lately"), named))
+    choices += _grouped(services)
+    if given.strip() and given not in {str(number) for number in listed}:
         choices.append((given, f"#{given.strip()}"))
     return choices
 

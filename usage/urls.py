@@ -6,6 +6,7 @@ app_name = "usage"
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("usage/", summary.summary, name="summary"),
+    path("usage/live/", dashboard.live, name="live"),
     path("usage/snapshot/", dashboard.snapshot, name="snapshot"),
     path("usage/record/", record.record, name="record"),
     path("usage/logs/", logs.logs, name="logs"),

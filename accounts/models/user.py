@@ -59,6 +59,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     email = models.EmailField(_("email"), unique=True)
     display_name = models.CharField(_("display name"), max_length=120, blank=True, default="")
+    language = models.CharField(
+        _("language"), max_length=16, blank=True, default="", help_text=_("Empty: as the browser asks.")
+    )
     is_staff = models.BooleanField(_("operator"), default=False, help_text=_("May open the admin."))
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Who is not active cannot sign in, and is signed out at once.")

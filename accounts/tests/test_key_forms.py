@@ -210,7 +210,7 @@ def test_an_overlap_is_one_of_the_list(overlap: str) -> None:
 def test_every_overlap_of_the_list_can_be() -> None:
     form = RotateForm()
     for seconds, _words in form.fields["overlap"].choices:  # type: ignore[attr-defined]
-        told = RotateForm({"overlap": str(seconds)})
+        told = RotateForm({"overlap": str(seconds), "sure": "on"})
         assert told.is_valid()
         assert told.chosen <= timedelta(days=30)
 

@@ -37,6 +37,19 @@ def test_who_asks_too_often_is_told_how_long_to_wait(client: Client, extra: dict
     assert len(mail.outbox) == 5
 
 
+@pytest.mark.parametrize("has_code", [True, False])
+def test_who_may_have_a_code_is_shown_where_to_enter_it(client: Client, has_code: bool) -> None:
+    with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as clock:
+        if has_code:
+            ask(client, **HERE)
+        clock.shift(timedelta(minutes=1))
+        for _ in range(5):
+            ask(Client(), **HERE)
+        response = ask(client, **HERE)
+    assert response.status_code == 429
+    assert ("Enter the code that you have" in text_of(response)) is has_code
+
+
 def test_after_that_time_it_works_again(client: Client) -> None:
     with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as clock:
         exhaust(**HERE)

@@ -140,4 +140,4 @@ def test_the_session_of_a_client_behind_our_proxy_shows_the_client(
 
 def test_the_site_notes_use_before_it_asks_who_may() -> None:
     names = [name.rsplit(".", 1)[-1] for name in site.MIDDLEWARE]
-    assert names.index("AuthenticationMiddleware") < names.index("note_session_use")
+    assert names.index("AuthenticationMiddleware") < names.index("NoteSessionUseMiddleware")

@@ -30,8 +30,12 @@ def old(account: ExchangeAccount) -> str:
     return create_key(account.user, KeySettings(label="Agent", budget=BUDGET)).secret_text
 
 
-def rotate(client: Client, *, overlap: int | str = DAY, token: str | None = None) -> HttpResponse:
+def rotate(
+    client: Client, *, overlap: int | str = DAY, token: str | None = None, sure: bool = False
+) -> HttpResponse:
     told = {"overlap": str(overlap), "form_token": uuid.uuid4().hex if token is None else token}
+    if sure:
+        told["sure"] = "on"
     return client.post(f"/accounts/keys/{ApiKey.objects.get().pk}/rotate/", told)
 
 
@@ -54,7 +58,7 @@ def test_both_secrets_work_until_the_overlap_is_over(signed_in: Client, old: str
 
 
 def test_without_an_overlap_the_old_one_ends_at_once(signed_in: Client, old: str) -> None:
-    response = rotate(signed_in, overlap=0)
+    response = rotate(signed_in, overlap=0, sure=True)
     assert "The secrets from before have ended." in text_of(response)
     assert key_of(old) is None
     assert key_of(secret_in(response))
@@ -90,13 +94,26 @@ def test_the_secret_is_in_this_answer_and_nowhere_else(
 def test_a_form_that_is_sent_twice_makes_one_secret(signed_in: Client, old: str) -> None:
     token = uuid.uuid4().hex
     new = secret_in(rotate(signed_in, token=token))
-    again = rotate(signed_in, token=token, overlap=0)
+    again = rotate(signed_in, token=token, overlap=0, sure=True)
     page = signed_in.get(again["Location"])
     assert "This secret was made already, and it was shown then." in text_of(page)
     assert SECRET.search(text_of(page)) is None
     assert ApiKeySecret.objects.count() == 2
     assert key_of(old), "the second form ended nothing"
     assert key_of(new)
+
+
+def test_to_end_the_old_one_at_once_takes_a_tick_and_nothing_changes_without(
+    signed_in: Client, old: str
+) -> None:
+    response = rotate(signed_in, overlap=0)
+    page = text_of(response)
+    assert response.status_code == 422
+    assert list(response.context["rotate_form"].errors) == ["sure"]  # type: ignore[attr-defined]
+    assert 'id="rotate" open' in page
+    assert not SECRET.search(page)
+    assert key_of(old)
+    assert ApiKeySecret.objects.count() == 1
 
 
 @pytest.mark.parametrize("overlap", ["", "-1", "1", "2592001", "x"])

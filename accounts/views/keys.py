@@ -102,6 +102,8 @@ def rotate(request: SignedInRequest, number: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("accounts:key", number)
     form = RotateForm(request.POST)
+    if found.revoked_at:
+        return _page(request, found, status=409, error=KeyEnded().sentence)
     if not form.is_valid():
         return _page(request, found, status=422, rotate_form=form)
     try:

@@ -1,4 +1,4 @@
-"""The settings page: profile, registration at the Exchange, sessions, appearance."""
+"""The settings page: profile, registration at the Exchange, sessions, appearance and language."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from accounts import language as languages
 from accounts import registration, sessions
 from accounts import theme as themes
 from accounts.failures import explain_with_rules, failure_of
@@ -96,6 +97,16 @@ def theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@login_not_required
+@form_target("usage:dashboard")
+def language(request: HttpRequest) -> HttpResponse:
+    """One of the site's languages, or as the browser asks; open to all, as the theme is."""
+    response = HttpResponseRedirect(page_of(request) or _back(request, "usage:dashboard"))
+    if (chosen := request.POST.get("language")) is not None:
+        languages.choose(request, response, chosen)
+    return response
+
+
 def _page(
     request: SignedInRequest,
     *,
@@ -111,6 +122,7 @@ def _page(
     context = {
         "profile_form": profile_form or ProfileForm(initial={"display_name": name}),
         "enrol_form": enrol_form,
+        "language_choice": languages.choice_of(request),
         "sessions": sessions.list_sessions(request.user, request.session.session_key),
         **more,
     }

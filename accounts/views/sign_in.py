@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRedirect, push_url
 
-from accounts import known_browsers, limits, login_codes, registration, sessions, sign_in
+from accounts import known_browsers, language, limits, login_codes, registration, sessions, sign_in
 from accounts.failures import explain_with_rules
 from accounts.forms import CodeForm, EmailForm
 from accounts.web import SiteRequest, form_target, local_path
@@ -75,6 +75,7 @@ def verify(request: SiteRequest) -> HttpResponse:
         messages.error(request, explain_with_rules(problem))
     response = _go(request, wanted)
     known_browsers.remember(request, response, user.email)
+    language.settle(request, response, user)
     return response
 
 
@@ -98,12 +99,20 @@ def resend(request: SiteRequest) -> HttpResponse:
 @login_not_required
 @form_target("usage:dashboard")
 def logout(request: SiteRequest) -> HttpResponse:
+    response = redirect("accounts:login")
+    language.forget(request, response)
     sessions.end(request)
-    return redirect("accounts:login")
+    return response
 
 
 def _login_page(request: SiteRequest, form: forms.Form, status: int = 200) -> HttpResponse:
-    return _step(request, "login", {"form": form, "sign_up_note": _sign_up_note()}, status)
+    context = {
+        "form": form,
+        "sign_up_note": _sign_up_note(),
+        # who is refused another code may still have one that works
+        "may_have_code": status == 429 and sign_in.PENDING in request.session,
+    }
+    return _step(request, "login", context, status)
 
 
 def _verify_page(request: SiteRequest, form: forms.Form, notice: str = "", status: int = 200) -> HttpResponse:

@@ -47,11 +47,29 @@ def text_of(client: Client, *numbers: object, **parameters: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", main)).split())
 
 
-def cards_of(client: Client, *numbers: object, **parameters: str) -> list[str]:
-    """The words of each card."""
+def words_of(html: str) -> str:
+    html = re.sub(r'<span class="narrow.*?</span>', " ", html)
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+def columns_of(client: Client, *numbers: object, **parameters: str) -> list[str]:
+    """The words of each service: its head, then each fact with its name."""
     page = client.get(URL, {"service": list(numbers), **parameters}).content.decode()
-    cards = page.partition('<ul class="columns">')[2].partition("</ul>")[0].split("<li ")[1:]
-    return [" ".join(unescape(re.sub(r"<[^>]*>", " ", "<li " + card)).split()) for card in cards]
+    table = page.partition('<table class="versus">')[2].partition("</table>")[0]
+    head, *facts = [re.split(r"<t[hd][ >]", row)[1:] for row in table.split("<tr")[1:]]
+    return [
+        " ".join([words_of("<th " + cell), *(words_of(f"<th {row[0]} <td {row[place]}") for row in facts)])
+        for place, cell in enumerate(head[1:], start=1)
+    ]
+
+
+def rows_of(client: Client, **parameters: str) -> list[str]:
+    """The words of each row of a family."""
+    page = client.get(URL, parameters).content.decode()
+    return [
+        words_of("<tr " + row)
+        for row in page.partition("<tbody>")[2].partition("</tbody>")[0].split("<tr")[1:]
+    ]
 
 
 def test_it_asks_for_a_sign_in(client: Client) -> None:
@@ -64,27 +82,40 @@ def test_it_is_read_only(signed_in: Client) -> None:
 
 
 def test_services_stand_side_by_side_in_the_order_asked(signed_in: Client) -> None:
-    first, second = cards_of(signed_in, 11, 12)
+    first, second = columns_of(signed_in, 11, 12)
     assert first == (
-        "GPT EU Provider Northwind Model family gpt-4o Per 1K tokens $0.006 50.0% over the cheapest "
-        "Per 1M tokens $6.00 Trial tokens 20,000 Price in 30 days Unchanged Your last 30 days Not known yet "
-        "Remove GPT EU Record usage of GPT EU"
+        "GPT EU Record usage of GPT EU Remove GPT EU Per 1K tokens $0.006 50% over the cheapest "
+        "Per 1M tokens $6.00 Your last 30 days Not known yet Price in 30 days Unchanged Trial tokens 20,000 "
+        "Model family gpt-4o Provider Northwind"
     )
     assert second == (
-        "Bulk Cheapest Provider Harbour Model family gpt-4o Per 1K tokens $0.004 Per 1M tokens $4.00 "
-        "Trial tokens None Price in 30 days Down $0.001 (20.0%) Your last 30 days Not known yet "
-        "Remove Bulk Record usage of Bulk"
+        "Bulk Record usage of Bulk Remove Bulk Per 1K tokens $0.004 Cheapest Per 1M tokens $4.00 "
+        "Your last 30 days Not known yet Price in 30 days Down $0.001 (20%) Trial tokens None "
+        "Model family gpt-4o Provider Harbour"
     )
     assert "What you consumed is not known yet" in text_of(signed_in, 11, 12)
-    assert cards_of(signed_in, 12, 11, 12)[0].startswith("Bulk")
+    assert columns_of(signed_in, 12, 11, 12)[0].startswith("Bulk")
 
 
 def test_a_young_service_is_new(signed_in: Client) -> None:
-    assert "New: first seen 3 days ago" in cards_of(signed_in, 12, 13)[1]
+    assert "New: first seen 3 days ago" in columns_of(signed_in, 12, 13)[1]
+
+
+def test_different_models_are_called_so(signed_in: Client) -> None:
+    assert "These are different models." in text_of(signed_in, 11, 13)
+    assert "These are different models." not in text_of(signed_in, 11, 12)
+    assert "These are different models." not in text_of(signed_in, family="gpt-4o")
+
+
+def test_what_does_not_differ_steps_back(signed_in: Client) -> None:
+    html = signed_in.get(URL, {"service": [11, 12]}).content.decode()
+    [alike] = re.findall(r'<tr class="alike">\s*<th scope="row">([^<]*)</th>', html)
+    assert alike == "Model family"
+    assert "alike" not in signed_in.get(URL, {"service": [11]}).content.decode()
 
 
 def test_what_is_delisted_is_marked_and_is_not_the_cheapest(signed_in: Client) -> None:
-    [gone, other, third] = cards_of(signed_in, 14, 11, 12)
+    [gone, other, third] = columns_of(signed_in, 14, 11, 12)
     assert "Delisted" in gone
     assert "Cheapest" not in gone
     assert "Record usage" not in gone
@@ -98,7 +129,7 @@ def test_what_was_consumed_is_priced_at_each(
     # 14 is delisted and of the family all the same; 13 is of another; 999 nobody knows
     consumed = {11: 1_000_000, 14: 234_567, 13: 5, 999: 9}
     monkeypatch.setattr(consumption, "_source", lambda *_: consumed)
-    first, second = cards_of(signed_in, 11, 12)
+    first, second = columns_of(signed_in, 11, 12)
     assert "Your last 30 days $7.41" in first
     assert "Your last 30 days $4.94" in second
     assert "you consumed 1,234,567 tokens of gpt-4o" in text_of(signed_in, 11, 12)
@@ -108,7 +139,7 @@ def test_what_was_consumed_is_priced_at_each(
 
 def test_ones_own_is_marked(seller: Client, provider: ExchangeAccount) -> None:
     keep_service(20, provider=keep_provider(provider.provider_id or 0, "Acme"), name="Mine")
-    own, other = cards_of(seller, 20, 11)
+    own, other = columns_of(seller, 20, 11)
     assert "Yours" in own
     assert "Yours" not in other
 
@@ -126,7 +157,7 @@ def test_one_alone_asks_for_another(signed_in: Client) -> None:
     assert "Add one more to compare" in text
     assert "Cheapest" not in text
     html = signed_in.get(URL, {"service": 11}).content.decode()
-    assert f'href="{URL}"' in html.partition('<ul class="columns">')[2]
+    assert f'href="{URL}"' in html.partition('<table class="versus">')[2]
 
 
 def test_more_than_five_says_which_are_left_out(signed_in: Client) -> None:
@@ -134,7 +165,7 @@ def test_more_than_five_says_which_are_left_out(signed_in: Client) -> None:
         keep_service(number)
     text = text_of(signed_in, 11, 12, *range(30, 35))
     assert "Left out: Service 33 , Service 34 ." in text
-    assert len(cards_of(signed_in, 11, 12, *range(30, 35))) == 5
+    assert len(columns_of(signed_in, 11, 12, *range(30, 35))) == 5
     assert "Remove one to add another" in text
     assert "Add another" not in text
 
@@ -142,7 +173,7 @@ def test_more_than_five_says_which_are_left_out(signed_in: Client) -> None:
 @pytest.mark.parametrize("number", ["999", "abc", "-1", "1.5", "٣", "9" * 30, "<b>"])
 def test_an_unknown_number_is_left_aside_and_said(signed_in: Client, number: str) -> None:
     assert f"No service {number} is known here; it was left aside." in text_of(signed_in, 11, number, 12)
-    assert len(cards_of(signed_in, 11, number, 12)) == 2
+    assert len(columns_of(signed_in, 11, number, 12)) == 2
 
 
 def test_only_unknown_numbers_are_said_and_it_tells_how_to_choose(signed_in: Client) -> None:
@@ -166,8 +197,10 @@ def test_nothing_chosen_tells_how_to_choose(signed_in: Client) -> None:
 
 
 def test_all_of_a_family_stand_side_by_side_the_cheapest_first(signed_in: Client) -> None:
-    cards = cards_of(signed_in, family="GPT-4O")
-    assert [card.partition(" Provider")[0] for card in cards] == ["Bulk Cheapest", "GPT EU"]
+    assert rows_of(signed_in, family="GPT-4O") == [
+        "Bulk Harbour $0.004 Cheapest None Down $0.001 (20%) Not known yet",
+        "GPT EU Northwind $0.006 50% over the cheapest 20,000 Unchanged Not known yet",
+    ]
     assert "2 offers of gpt-4o, the cheapest first." in text_of(signed_in, family="gpt-4o")
     html = signed_in.get(URL, {"family": "gpt-4o"}).content.decode()
     assert 'type="checkbox" name="service" value="12"' in html
@@ -177,11 +210,11 @@ def test_a_large_family_is_paged_and_its_cheapest_is_of_them_all(signed_in: Clie
     for number in range(100, 125):
         keep_service(number, price=f"0.{number}")
     assert "Page 2 of 2" in text_of(signed_in, family="gpt-4o", page="2")
-    cards = cards_of(signed_in, family="gpt-4o", page="2")
-    assert len(cards) == 7
-    assert "Cheapest" not in " ".join(cards)
-    assert "% over the cheapest" in cards[0]
-    assert cards_of(signed_in, family="gpt-4o", page="nonsense") == cards_of(signed_in, family="gpt-4o")
+    rows = rows_of(signed_in, family="gpt-4o", page="2")
+    assert len(rows) == 7
+    assert "Cheapest" not in " ".join(rows)
+    assert "29.5 × the cheapest" in rows[0]
+    assert rows_of(signed_in, family="gpt-4o", page="nonsense") == rows_of(signed_in, family="gpt-4o")
 
 
 def test_an_unknown_family_says_so(signed_in: Client) -> None:

@@ -162,3 +162,19 @@ def test_costs_are_exact_and_the_cheapest_costs_least(several: list[Offering], t
     assert bool(marked) == (len(listed) > 1)
     assert all(one.cost <= other.cost for one in marked for other in listed)  # type: ignore[operator]
     assert not any(column.is_cheapest and column.over_cheapest is not None for column in compared.columns)
+
+
+@pytest.mark.parametrize(
+    ("price", "times"),
+    [("0.0079", None), ("0.008", "2.0"), ("0.0109", "2.7"), ("0.254", "63.5"), ("0.004", None)],
+)
+def test_from_twice_on_it_is_so_many_times_the_cheapest(price: str, times: str | None) -> None:
+    [_cheapest, other] = compare([an_offering(1, "0.004"), an_offering(2, price)], None).columns
+    assert other.times_cheapest == (times and Decimal(times))
+
+
+def test_facts_in_which_all_are_alike() -> None:
+    pair = [an_offering(1, "0.004"), an_offering(2, "0.005")]
+    assert compare(pair[:1], None).alike == frozenset()
+    assert "price_per_1k_tokens" not in compare(pair, None).alike
+    assert "model_family" in compare(pair, None).alike

@@ -19,7 +19,8 @@ from exchange import Service as ListedService
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HTTP_HX_REQUEST": "true"}
-TYPED = {"model_family": "llama-3.3", "price_per_1k_tokens": "0.0009", "trial_tokens": "7"}
+SURE = "acme  llama 0.0000005 0.0009"
+TYPED = {"model_family": "llama-3.3", "price_per_1k_tokens": "0.0009", "trial_tokens": "7", "sure": SURE}
 URL = "/catalog/services/11/edit/"
 both_ways = pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
 
@@ -82,7 +83,7 @@ def test_a_refusal_shows_each_rule_and_keeps_what_was_typed(
     assert page.status_code == 422
     assert "PRICE_CEILING" in html
     assert "FORBIDDEN_WORD" in html
-    assert all(f'value="{text}"' in html for text in TYPED.values())
+    assert all(f'value="{text}"' in html for name, text in TYPED.items() if name != "sure")
     assert f'hx-post="{URL}"' in html
     assert ("<html" in html) == (not headers)
     mine.refresh_from_db()
@@ -189,3 +190,34 @@ def test_its_queries(
     # 6 whether the books differ
     with django_assert_num_queries(6):
         seller.get(URL)
+
+
+@both_ways
+@pytest.mark.parametrize("sure", ["", "0.0009", SURE.replace("9", "8"), SURE.replace("acme", "other")])
+def test_a_leap_of_the_price_asks_first(
+    wire: Wire, seller: Client, mine: Service, headers: dict[str, str], sure: str
+) -> None:
+    page = seller.post(URL, TYPED | {"sure": sure}, **headers)
+    html = page.content.decode()
+    assert page.status_code == 422
+    assert "This is 1,800 × the price of now." in html
+    assert "From $0.0000005 to $0.0009 per 1,000 tokens. Nothing was published yet." in html
+    assert f'name="sure" value="{SURE}"' in html
+    assert 'value="llama-3.3"' in html
+    assert len(wire.calls) == 0
+    mine.refresh_from_db()
+    assert mine.price_per_1k_tokens == Decimal("5E-7")
+
+
+def test_publishing_under_a_used_name_asks_for_a_leap_as_well(
+    wire: Wire, seller: Client, mine: Service
+) -> None:
+    offered = {**TYPED, "name": "acme  llama", "sure": ""}
+    assert "the price of now" in seller.post("/catalog/services/publish/", offered).content.decode()
+    assert len(wire.calls) == 0
+
+
+def test_the_preview_says_what_the_price_is_now(seller: Client, mine: Service) -> None:
+    part = seller.get(URL, {"preview": "1", "price_per_1k_tokens": "0.1"}, **HTMX).content.decode()
+    assert "now $0.0000005" in part
+    assert "acme  llama" in part

@@ -48,7 +48,7 @@ def test_it_shows_the_profile_and_what_is_on_offer(signed_in: Client) -> None:
     assert "Over" not in html
     assert "Somebody else" not in html
     assert "?provider=3&amp;delisted=1" in html
-    assert "Jan. 1, 2026" in html
+    assert "1 Jan 2026" in html
 
 
 def test_a_long_list_goes_on_in_the_services(signed_in: Client) -> None:
@@ -58,7 +58,13 @@ def test_a_long_list_goes_on_in_the_services(signed_in: Client) -> None:
     html = signed_in.get(URL).content.decode()
     assert html.count('<th scope="row">') == PAGE_SIZE
     assert 'href="/catalog/services/?provider=3"' in html
-    assert f"All {PAGE_SIZE + 1}" in html
+    assert f"Search and compare all {PAGE_SIZE + 1}" in html
+
+
+def test_who_sells_nothing_yet_is_led_to_publishing(seller: Client, provider: ExchangeAccount) -> None:
+    make_provider(number=provider.provider_id)
+    html = seller.get(f"/catalog/providers/{provider.provider_id}/").content.decode()
+    assert "You have not published a service" in html
 
 
 def test_it_shows_what_the_prices_did(signed_in: Client) -> None:
@@ -67,7 +73,7 @@ def test_it_shows_what_the_prices_did(signed_in: Client) -> None:
     assert "No price of this provider has changed" in html
     reprice(service, "0.005", LONG_AGO + timedelta(days=3))
     html = signed_in.get(URL).content.decode()
-    for shown in ("Jan. 4, 2026", "$0.01", "$0.005", "−50.0\N{NO-BREAK SPACE}%"):
+    for shown in ("4 Jan 2026", "$0.01", "$0.005", "−50.0\N{NO-BREAK SPACE}%"):
         assert shown in html
 
 

@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ExchangeAccount
 from catalog.forms import PublishForm
+from catalog.tests.mirrored import make_provider, make_service
 from catalog.tests.wire import Wire
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +73,41 @@ def test_who_is_no_provider_is_not_told_about_fields(signed_in: Client, account:
     part = signed_in.get(URL, {"name": "acme"}, **HTMX).content.decode()
     assert "First, become a provider" in part
     assert "<html" not in part
+
+
+def test_the_preview_shows_the_offer_and_how_its_price_stands(seller: Client) -> None:
+    other = make_provider()
+    make_service(provider=other, family="o3", price="0.0004")
+    make_service(provider=other, family="o3", price="0.0009")
+    typed = {"name": "<b>x", "model_family": "o3", "price_per_1k_tokens": "0.0006", "trial_tokens": "12000"}
+    html = seller.get(URL, {"preview": "1", **typed}, **HTMX).content.decode()
+    for shown in (
+        "&lt;b&gt;x",
+        "$0.0006",
+        "$0.60",
+        "12,000",
+        "1 of the 2 other offers of this family cost less.",
+    ):
+        assert shown in html
+    html = seller.get(URL, {"preview": "1", **typed, "price_per_1k_tokens": "0.6"}, **HTMX).content.decode()
+    assert "Is it per 1,000 tokens, not per million?" in html
+    assert "This price is far above the others." in html
+
+
+def test_the_preview_shows_what_is_right_of_what_is_typed(seller: Client) -> None:
+    html = seller.get(URL, {"preview": "1", "name": "x", "price_per_1k_tokens": "?"}, **HTMX).content.decode()
+    assert "<b>x</b>" in html
+    assert "hint" not in html
+    assert "<html" in seller.get(URL, {"preview": "1"}).content.decode()
+
+
+def test_the_preview_costs_five_queries(
+    seller: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    typed = {"preview": "1", "model_family": "o3", "price_per_1k_tokens": "0.1"}
+    # 1 session, 2 user, 3 the account, 4 the offers of the family; where it has none, 5 all offers
+    with django_assert_num_queries(5):
+        seller.get(URL, typed, **HTMX)
+    make_service(provider=make_provider(), family="o3")
+    with django_assert_num_queries(4):
+        seller.get(URL, typed, **HTMX)

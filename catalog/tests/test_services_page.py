@@ -95,6 +95,36 @@ def test_all_of_it_is_in_the_address_without_javascript(signed_in: Client) -> No
     assert ">Gone<" in html
 
 
+def test_each_filter_that_is_set_can_be_taken_off_alone(signed_in: Client) -> None:
+    make_mirror()
+    make_service(provider=make_provider(number=4, name="Ätna"), family="o3", price="0.5", trial=1)
+    asked = {"q": "o3", "family": "o3", "provider": "4", "max_price": "0.50", "trial": "1", "sort": "name"}
+    html = signed_in.get(URL, asked).content.decode()
+    links = dict(re.findall(r'id="without-([a-z_]+)" href="([^"]+)"', html))
+    assert links.keys() == {"family", "provider", "max_price", "trial", "any"}
+    assert links["trial"] == f"{URL}?q=o3&amp;family=o3&amp;provider=4&amp;max_price=0.50&amp;sort=name"
+    assert links["any"] == f"{URL}?sort=name"
+    for words in ("Ätna", "Up to $0.50 per 1K", "With trial tokens"):
+        assert f'title="{words}"' in html
+
+
+def test_without_filters_there_is_nothing_to_take_off(signed_in: Client) -> None:
+    make_service(provider=make_provider())
+    assert 'id="without-' not in signed_in.get(URL).content.decode()
+
+
+def test_whose_filter_is_taken_off_sees_it_in_the_form(signed_in: Client) -> None:
+    make_mirror()
+    make_service(provider=make_provider(), trial=1)
+    page = signed_in.get(URL, {"max_price": "9"}, **HTMX, HTTP_HX_TRIGGER="without-trial")
+    html = page.content.decode()
+    assert 'id="filters" hx-swap-oob="true"' in html
+    assert 'name="trial" value="1" data-at-once' in html
+    assert 'value="9"' in html
+    # while one types, the form is left alone
+    assert 'id="filters"' not in signed_in.get(URL, {"max_price": "9"}, **HTMX).content.decode()
+
+
 def test_beside_each_family_stands_its_count(signed_in: Client) -> None:
     seller = make_provider()
     for family in ("o3", "o3", "gpt-4o"):
@@ -198,6 +228,12 @@ def test_what_is_not_understood_is_named_and_left_out(signed_in: Client, query: 
     assert f"<b>{label}</b>:" in html
     assert "This was left out." in html
     assert names_on(html) == ["GPT-4o, EU"]
+
+
+def test_what_was_never_fetched_is_no_list_without_a_match(signed_in: Client) -> None:
+    html = signed_in.get(URL, {"q": "x"}).content.decode()
+    assert "The catalogue has not been fetched yet" in html
+    assert "No service fits" not in html
 
 
 def test_no_match_is_no_empty_market(signed_in: Client) -> None:

@@ -69,6 +69,7 @@ def _of_family(account: ExchangeAccount, family: str, page: str) -> dict[str, An
     return {
         "comparison": comparison,
         "columns": [(column, "") for column in comparison.columns],
+        "offerings": [column.offering for column in comparison.columns],
         "family": comparison.families[0] if comparison.families else family,
         "page": shown,
         "previous": _url(family=family, page=shown.number - 1) if shown.has_previous() else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -36,9 +37,37 @@ class ListAddress:
         """The first page of the same services, up to where the order's name belongs."""
         return self._written(self.chosen, "sort=")
 
+    def without(self, *names: str) -> str:
+        """The first page of the list that is no longer narrowed by these; its order stays."""
+        left = {name: value for name, value in self.chosen.items() if name not in names}
+        return self._written({**left, "sort": self.sort})
+
     def _written(self, values: Mapping[str, str], ending: str = "") -> str:
         parts = [part for part in (urlencode({k: v for k, v in values.items() if v}), ending) if part]
         return f"{self.path}?{'&'.join(parts)}" if parts else self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetFilter:
+    """A filter that is set, in words, and the list without it."""
+
+    name: str
+    words: str
+    without: str
+
+
+def set_filters(address: ListAddress, words: Mapping[str, str]) -> list[SetFilter]:
+    """Those of ``words`` (what each filter says, by its name) that are set, each to be taken off alone."""
+    return [
+        SetFilter(name=name, words=said, without=address.without(name))
+        for name, said in words.items()
+        if name in address.chosen
+    ]
+
+
+def takes_off_a_filter(request: SiteRequest) -> bool:
+    """Whether a link of the list itself asks: then the form above it has to be told what is set now."""
+    return (request.htmx.trigger or "").startswith("without-") if wants_part(request) else False
 
 
 def wants_part(request: SiteRequest) -> bool:

@@ -4,6 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -14,7 +15,7 @@ from catalog.filters import ProviderFilter
 from catalog.freshness import freshness_of
 from catalog.models import Provider
 from catalog.paging import page_number
-from catalog.views.lists import ListAddress, list_response, wants_part
+from catalog.views.lists import ListAddress, list_response, set_filters, takes_off_a_filter, wants_part
 
 
 @vary_on_headers("HX-Request")
@@ -27,6 +28,9 @@ def providers(request: SignedInRequest) -> HttpResponse:
     sort = sellers.sort_named(request.GET.get("sort"))
     found = sellers.find(filters, sort, page_number(request.GET.get("page")))
     chosen = filters.chosen
+    address = ListAddress(
+        request.path, chosen, sort="" if sort == sellers.DEFAULT_SORT else sort, page=found.page.number
+    )
     context = {
         "sellers": found.sellers,
         "page": found.page,
@@ -36,10 +40,11 @@ def providers(request: SignedInRequest) -> HttpResponse:
         "sorts": sellers.SORTS,
         "narrowed": bool(chosen),
         "fresh": freshness_of(account.exchange),
-        "address": ListAddress(
-            request.path, chosen, sort="" if sort == sellers.DEFAULT_SORT else sort, page=found.page.number
-        ),
+        "address": address,
+        "set": set_filters(address, {"delisted": _("Those who left, too")}),
+        "without_any": address.without(*chosen),
         "live": wants_part(request),
+        "refill": takes_off_a_filter(request),
     }
     return list_response(request, "providers", context)
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -23,6 +24,7 @@ from accounts.web import SignedInRequest
 from catalog import publishing
 from catalog.forms import OfferForm, PublishForm
 from catalog.models import Service
+from catalog.pricing import Leap, leap, standing
 from catalog.publish_once import Offer
 from catalog.publishing import Published
 from catalog.views import enrolling
@@ -39,6 +41,8 @@ class _Page:
     action: str
     way_back: str
     done: Callable[[Published], str]
+    next_step: str
+    """What a person can do, or rely on, once it is published."""
     service: Service | None = None
 
 
@@ -57,6 +61,7 @@ def publish(request: SignedInRequest) -> HttpResponse:
         action=reverse("catalog:publish"),
         way_back=mine,
         done=lambda _published: mine,
+        next_step=_("Everybody at this Exchange can find it now. Record what you supply of it under Usage."),
     )
     return _answer(request, account, page)
 
@@ -78,6 +83,7 @@ def edit(request: SignedInRequest, number: int) -> HttpResponse:
         action=reverse("catalog:edit", args=[number]),
         way_back=reverse("catalog:service", args=[number]),
         done=lambda published: reverse("catalog:service", args=[published.service.id]),
+        next_step=_("Buyers see it as it is now; what was used before keeps its price."),
         service=service,
     )
     return _answer(request, account, page)
@@ -85,10 +91,13 @@ def edit(request: SignedInRequest, number: int) -> HttpResponse:
 
 def _own_service(account: ExchangeAccount, number: int) -> Service:
     """The account's own service of this number; 404 for anybody else's, as for one that does not exist."""
+    return get_object_or_404(_own_services(account), remote_id=number)
+
+
+def _own_services(account: ExchangeAccount) -> QuerySet[Service]:
     if account.provider_id is None:
-        raise Http404
-    own = Service.objects.filter(exchange=account.exchange_id, provider__remote_id=account.provider_id)
-    return get_object_or_404(own, remote_id=number)
+        return Service.objects.none()
+    return Service.objects.filter(exchange=account.exchange_id, provider__remote_id=account.provider_id)
 
 
 def _defaults() -> dict[str, Any]:
@@ -104,10 +113,15 @@ def _defaults() -> dict[str, Any]:
 
 def _answer(request: SignedInRequest, account: ExchangeAccount, page: _Page) -> HttpResponse:
     if request.method != "POST":
-        return _message(request, page) or _show(request, page, page.form_class(initial=page.initial))
+        if _is_part(request) and "preview" in request.GET:
+            return _preview(request, account, page)
+        return _message(request, page) or _show(request, account, page, page.form_class(initial=page.initial))
     form = page.form_class(request.POST)
     if not form.is_valid():
-        return _show(request, page, form, Failure(422, ""))
+        return _show(request, account, page, form, Failure(422, ""))
+    leaping = _unconfirmed_leap(request, account, page, form)
+    if leaping:
+        return _show(request, account, page, form, Failure(422, ""), leaping)
     values = dict(form.cleaned_data)
     token = values.pop("token")
     if page.service:
@@ -117,8 +131,8 @@ def _answer(request: SignedInRequest, account: ExchangeAccount, page: _Page) -> 
             account, Offer(**values), token=token, deadline=publishing.PAGE_DEADLINE
         )
     except (ExchangeError, GatewayError) as error:
-        return _show(request, page, form, failure_of(error))
-    messages.success(request, _said(published))
+        return _show(request, account, page, form, failure_of(error))
+    messages.success(request, f"{_said(published)} {page.next_step}")
     url = page.done(published)
     # a redirect that the browser follows by itself would put the page into a part of this one
     return HttpResponseClientRedirect(url) if request.htmx else redirect(url)
@@ -132,10 +146,50 @@ def _said(published: Published) -> str:
     return words % {"name": published.service.name}
 
 
+def _unconfirmed_leap(
+    request: SignedInRequest, account: ExchangeAccount, page: _Page, form: OfferForm
+) -> Leap | None:
+    """The leap from the price that is on offer, unless the person said that this very price is meant."""
+    before, price = page.service, form.cleaned_data["price_per_1k_tokens"]
+    if before is None:
+        own = _own_services(account).filter(delisted_at=None, name=form.cleaned_data["name"])
+        before = own.first()
+    found = leap(before.name, before.price_per_1k_tokens, price) if before else None
+    return found if found and request.POST.get("sure") != found.confirmation else None
+
+
+def _preview(request: SignedInRequest, account: ExchangeAccount, page: _Page) -> HttpResponse:
+    """The offer as buyers would see it, with as much of it as is right, and how its price stands."""
+    form = page.form_class(request.GET)
+    form.is_valid()
+    context = _seen(account, page, form.cleaned_data)
+    family, price = form.cleaned_data.get("model_family"), form.cleaned_data.get("price_per_1k_tokens")
+    if family and price is not None:
+        context["standing"] = standing(account.exchange, family, price, besides=page.service)
+    return HttpResponse(render_to_string("catalog/_preview.html", context))
+
+
+def _seen(account: ExchangeAccount, page: _Page, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "seller": account.provider_name,
+        "service": page.service,
+        "seen": {
+            "name": page.service.name if page.service else values.get("name", ""),
+            "model_family": values.get("model_family", ""),
+            "price": values.get("price_per_1k_tokens"),
+            "trial_tokens": values.get("trial_tokens"),
+        },
+    }
+
+
+def _is_part(request: SignedInRequest) -> bool:
+    return bool(request.htmx) and not request.htmx.history_restore_request
+
+
 def _message(request: SignedInRequest, page: _Page) -> HttpResponse | None:
     """What is wrong with the one field that HTMX asks about as a person types; None where it does not ask."""
     asked = [name for name in page.form_class.base_fields if name in request.GET]
-    if not request.htmx or request.htmx.history_restore_request or len(asked) != 1:
+    if not _is_part(request) or len(asked) != 1:
         return None
     field = page.form_class(request.GET)[asked[0]]
     # without the request: what the frame of a page needs is not looked up
@@ -143,16 +197,28 @@ def _message(request: SignedInRequest, page: _Page) -> HttpResponse | None:
 
 
 def _show(
-    request: SignedInRequest, page: _Page, form: OfferForm, failure: Failure | None = None
+    request: SignedInRequest,
+    account: ExchangeAccount,
+    page: _Page,
+    form: OfferForm,
+    failure: Failure | None = None,
+    leaping: Leap | None = None,
 ) -> HttpResponse:
-    partial = request.htmx and not request.htmx.history_restore_request
     context: dict[str, Any] = {
         "form": form,
         "action": page.action,
         "way_back": page.way_back,
-        "service": page.service,
         "error": failure.error if failure else "",
         "rules": failure.rules if failure else (),
+        "leap": leaping,
     }
-    template = "catalog/_publish_form.html" if partial else page.template
+    context |= _seen(account, page, form.cleaned_data if form.is_bound else _offered(form))
+    template = "catalog/_publish_form.html" if _is_part(request) else page.template
     return TemplateResponse(request, template, context, status=failure.status if failure else 200)
+
+
+def _offered(form: OfferForm) -> dict[str, Any]:
+    """What a form that nobody has sent yet begins with, as far as it is right."""
+    begun = type(form)(form.initial)
+    begun.is_valid()
+    return begun.cleaned_data

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -22,7 +24,7 @@ from catalog.filters import ServiceFilter
 from catalog.freshness import freshness_of
 from catalog.models import Service
 from catalog.paging import page_number
-from catalog.views.lists import ListAddress, list_response, wants_part
+from catalog.views.lists import ListAddress, list_response, set_filters, takes_off_a_filter, wants_part
 
 PICTURES = {"large": (600, 190), "small": (330, 170)}
 COMMAND = (
@@ -46,6 +48,9 @@ def services(request: SignedInRequest) -> HttpResponse:
     fresh = freshness_of(account.exchange)
     found = offers.find(filters, sort, page_number(request.GET.get("page")), fresh.version)
     chosen = filters.chosen
+    address = ListAddress(
+        request.path, chosen, sort="" if sort == offers.DEFAULT_SORT else sort, page=found.page.number
+    )
     context = {
         "offers": found,
         "page": found.page,
@@ -57,14 +62,20 @@ def services(request: SignedInRequest) -> HttpResponse:
         "narrowed": bool(chosen.keys() - {"mine"}),
         "unfolded": bool(chosen.keys() - {"mine", "q"}) or sort != offers.DEFAULT_SORT,
         "fresh": fresh,
-        "address": ListAddress(
-            request.path, chosen, sort="" if sort == offers.DEFAULT_SORT else sort, page=found.page.number
-        ),
+        "address": address,
         "live": wants_part(request),
+        "refill": takes_off_a_filter(request),
     }
     # who sells is asked with a page, and with the list that comes after the first fetch: not while one types
-    if not wants_part(request) or request.htmx.trigger == "results":
+    if (
+        not wants_part(request)
+        or request.htmx.trigger == "results"
+        or context["refill"]
+        or "provider" in chosen
+    ):
         context |= _providers(account, chosen.get("provider"), fresh.version)
+    context["set"] = set_filters(address, _words(chosen, context.get("providers", [])))
+    context["without_any"] = address.without(*chosen.keys() - {"mine"})
     return list_response(request, "services", context)
 
 
@@ -92,6 +103,19 @@ def _providers(account: ExchangeAccount, chosen: str | None, version: str) -> di
     providers = offers.provider_choices(account.exchange, chosen, version)
     known = {provider.number for provider in providers}
     return {"providers": providers, "provider_unknown": chosen is not None and chosen not in known}
+
+
+def _words(chosen: Mapping[str, str], providers: list[offers.ProviderChoice]) -> dict[str, str]:
+    """What each filter says that can be out of sight; what is looked for stands in its field."""
+    names = {provider.number: provider.label for provider in providers}
+    number = chosen.get("provider", "")
+    return {
+        "family": chosen.get("family", ""),
+        "provider": names.get(number, f"#{number}"),
+        "max_price": _("Up to $%(price)s per 1K") % {"price": chosen.get("max_price", "")},
+        "trial": _("With trial tokens"),
+        "delisted": _("No longer offered, too"),
+    }
 
 
 def _estimate(request: SignedInRequest, found: Service) -> dict[str, Any]:

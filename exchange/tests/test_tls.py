@@ -26,8 +26,6 @@ from exchange.tests.test_deadlines_on_the_wire import (
     say_nothing,
 )
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, ssl.SSLContext]]:

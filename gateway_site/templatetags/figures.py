@@ -4,7 +4,7 @@ Prices are Decimal from end to end: a float that finds its way here is refused w
 A figure that is not known (None) is an en dash for the eye and the word "unknown" for a screen reader.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Literal
 
@@ -14,8 +14,8 @@ from django.utils.formats import date_format, get_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 register = template.Library()
 
@@ -135,8 +135,15 @@ def clock(moment: datetime | Missing) -> str:
     """The moment to the second, in the person's time zone, which is named on hover: 23 Nov 2026, 09:41:12."""
     if moment is None or moment == "":
         return unknown()
-    local = timezone.localtime(moment)
-    return _time(moment, f"{date_format(local, _day_format())}, {local:%H:%M:%S}")
+    return _time(moment, date_format(timezone.localtime(moment), "DATETIME_FORMAT"))
+
+
+@register.filter
+def day(moment: date) -> str:
+    """The day, in the person's time zone, for a table: without the year where that is this one."""
+    today = timezone.localdate()
+    local = timezone.localtime(moment).date() if isinstance(moment, datetime) else moment
+    return date_format(local, "MONTH_DAY_FORMAT" if local.year == today.year else "DATE_FORMAT")
 
 
 def unknown() -> SafeString:
@@ -146,7 +153,7 @@ def unknown() -> SafeString:
 
 def _time(moment: datetime, words: str) -> SafeString:
     local = timezone.localtime(moment)
-    exact = f"{date_format(local, 'DATE_FORMAT')}, {local:%H:%M:%S} {_zone(local)}"
+    exact = f"{date_format(local, 'DATETIME_FORMAT')} {_zone(local)}"
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, words)
 
 
@@ -154,11 +161,6 @@ def _zone(local: datetime) -> str:
     """UTC, or the place with its distance from there: CST alone would be three different times."""
     name, offset = timezone.get_current_timezone_name(), f"{local:%z}"
     return name if name == "UTC" else f"{name} (UTC{offset[:3].replace('-', MINUS)}:{offset[3:5]})"
-
-
-def _day_format() -> str:
-    # English's own short format is the American one
-    return "j M Y" if (get_language() or "en").startswith("en") else "DATE_FORMAT"
 
 
 def _brief(count: int) -> str:
@@ -207,9 +209,11 @@ def _whole(count: object) -> int:
 
 
 def _grouped(number: int | Decimal) -> str:
-    # Django's Chinese format has no separator, but Chinese statements do group, by three
-    separator = get_format("THOUSAND_SEPARATOR") or ","
     text = numberformat.format(
-        number, get_format("DECIMAL_SEPARATOR"), grouping=3, thousand_sep=separator, force_grouping=True
+        number,
+        get_format("DECIMAL_SEPARATOR"),
+        grouping=3,
+        thousand_sep=get_format("THOUSAND_SEPARATOR"),
+        force_grouping=True,
     )
     return str(text).replace("-", MINUS)

@@ -1,14 +1,16 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.template import Context, Engine
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 
 from gateway_site.templatetags.figures import (
     ago,
     clock,
+    day,
     entry_money,
     money,
     percent_change,
@@ -200,7 +202,7 @@ def test_it_writes_nano_dollars_short_with_the_exact_amount_on_hover(
 
 def test_it_shows_a_moment_in_the_persons_time_zone_and_names_that_on_hover() -> None:
     assert clock(NOW) == (
-        '<time datetime="2025-11-23T14:03:22+00:00" title="Nov. 23, 2025, 14:03:22 UTC">'
+        '<time datetime="2025-11-23T14:03:22+00:00" title="23 Nov 2025, 14:03:22 UTC">'
         "23 Nov 2025, 14:03:22</time>"
     )
     with timezone.override(ZoneInfo("Asia/Kolkata")):
@@ -213,4 +215,35 @@ def test_it_shows_a_moment_in_the_persons_time_zone_and_names_that_on_hover() ->
 
 def test_it_writes_a_day_as_the_language_does() -> None:
     with translation.override("zh-hans"):
-        assert ">2025年11月23日, 14:03:22</time>" in clock(NOW)
+        assert ">2025年11月23日 14:03:22</time>" in clock(NOW)
+
+
+def test_a_day_of_this_year_is_written_without_it() -> None:
+    this, other = timezone.localdate().replace(month=11, day=8), date(2019, 11, 8)
+    assert day(this) == "8 Nov"
+    assert day(other) == "8 Nov 2019"
+    with translation.override("zh-hans"):
+        assert day(this) == "11月8日"
+        assert day(other) == "2019年11月8日"
+    late = datetime(2019, 12, 31, 20, tzinfo=UTC)
+    with timezone.override(ZoneInfo("Asia/Shanghai")):
+        assert day(late) == "1 Jan 2020"
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "written"),
+    [
+        ("en", "DATE_FORMAT", "8 Nov 2026"),
+        ("en", "SHORT_DATE_FORMAT", "8 Nov 2026"),
+        ("en", "DATETIME_FORMAT", "8 Nov 2026, 19:00:47"),
+        ("en", "TIME_FORMAT", "19:00:47"),
+        ("en", "MONTH_DAY_FORMAT", "8 Nov"),
+        ("en", "YEAR_MONTH_FORMAT", "November 2026"),
+        ("zh-hans", "DATE_FORMAT", "2026年11月8日"),
+        ("zh-hans", "DATETIME_FORMAT", "2026年11月8日 19:00:47"),
+        ("zh-hans", "MONTH_DAY_FORMAT", "11月8日"),
+    ],
+)
+def test_a_date_has_one_form_in_each_language(language: str, name: str, written: str) -> None:
+    with translation.override(language):
+        assert date_format(datetime(2026, 11, 8, 19, 0, 47, tzinfo=UTC), name) == written

@@ -11,8 +11,6 @@ import pytest
 
 from gateway_site.tests.project import KEY, TIME_LIMIT, Project, stderr_line
 
-pytestmark = pytest.mark.alone
-
 BAD = [
     (
         {"TOKLIGENCE_PRICE_PER_1K": "-1"},

@@ -13,8 +13,6 @@ import pytest
 import manage
 from gateway_site.tests.project import KEY, TIME_LIMIT, Project
 
-pytestmark = pytest.mark.alone
-
 SPEAK = (
     "import logging, structlog; structlog.get_logger('gateway.core').info('whispered'); "
     "logging.getLogger('library').info('whispered'); structlog.get_logger('gateway.core').warning('shouted')"

@@ -15,8 +15,6 @@ from sandbox.tests.caller import Caller
 from sandbox.tests.chain_reader import verify_chain
 from tests.exchange_process import REPOSITORY, exchange_environment, running_exchange
 
-pytestmark = pytest.mark.alone
-
 
 def run(tmp_path: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

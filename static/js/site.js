@@ -13,6 +13,7 @@
     // a reader speaks of a change only, so the same words twice need an empty moment between
     setTimeout(() => { place.textContent = text; }, 60);
   };
+  document.addEventListener("announce", (event) => announce(event.detail));
 
   // ---- the person's time zone, for the server: times are shown in it from the next page on ------------------------
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -158,7 +159,10 @@
     }
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") find("#toasts .toast:last-child [data-close]")?.click();
+    const closer = event.key === "Escape" && !find("dialog[open]") && find("#toasts .toast:last-child [data-close]");
+    if (!closer) return;
+    event.preventDefault();
+    closer.click();
   });
 
   // ---- one submit at a time, and a sign that it runs -------------------------------------------------------------
@@ -173,9 +177,13 @@
     button.setAttribute("aria-busy", "true");
     root.classList.add("busy");
   }, true);  // before htmx sees it
-  const settle = () => {
-    root.classList.remove("busy");
-    all("[aria-busy=true]").forEach((busy) => busy.removeAttribute("aria-busy"));
+  // what one request was waited for with; or all, on a page that comes back
+  const settle = ({ detail } = {}) => {
+    const waited = detail?.requestConfig
+      ? [detail.elt, detail.target, detail.requestConfig.triggeringEvent?.submitter]
+      : all("[aria-busy=true]");
+    waited.forEach((place) => place?.removeAttribute("aria-busy"));
+    root.classList.toggle("busy", Boolean(find("[aria-busy=true]")));
   };
   // a page that comes back by the Back button was left in the middle of a submit
   addEventListener("pageshow", settle);
@@ -189,6 +197,7 @@
     if (region && find(".skeleton", region)) region.dataset.failed = "yes";
   };
   document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.requestConfig.triggeringEvent?.type === "behind") return;
     event.detail.target.setAttribute("aria-busy", "true");
     root.classList.add("busy");
   });
@@ -212,7 +221,8 @@
     const region = elt.isConnected ? elt : document;
     prepare(region);
     const words = region.matches?.("[data-announce]") ? region : find("[data-announce]", region);
-    if (words) announce(words.dataset.announce);
+    // what the page asked for by itself, again and again, is not read out
+    if (words && requestConfig?.triggeringEvent?.type !== "behind") announce(words.dataset.announce);
     // the link that was pressed went with the old list
     if (region.id === "results" && requestConfig?.triggeringEvent?.type === "click" && document.activeElement === document.body) {
       region.tabIndex = -1;

@@ -16,7 +16,9 @@ from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.template.loader import render_to_string
+from django.utils import translation
 
+from accounts import language
 from accounts.keys.budgets import Budget, window_of
 from accounts.models.api_key import BudgetPeriod, BudgetUnit
 from usage.models import BudgetNotice
@@ -85,10 +87,11 @@ def _send(notice: BudgetNotice, now: datetime) -> bool:
 
 
 def _message(notice: BudgetNotice) -> EmailMultiAlternatives:
-    context = _context(notice)
     base = "usage/email/budget"
-    subject = " ".join(render_to_string(f"{base}_subject.txt", context).split())
-    text, html = (render_to_string(f"{base}.{kind}", context) for kind in ("txt", "html"))
+    with translation.override(language.of_mail_to(notice.key.user)):
+        context = _context(notice)
+        subject = " ".join(render_to_string(f"{base}_subject.txt", context).split())
+        text, html = (render_to_string(f"{base}.{kind}", context) for kind in ("txt", "html"))
     message = EmailMultiAlternatives(subject, text, to=[notice.key.user.email])
     message.attach_alternative(html, "text/html")
     return message

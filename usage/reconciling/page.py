@@ -16,6 +16,7 @@ from usage.models import LedgerEntry, ReconciliationLine, ReconciliationRun
 from usage.reconciliation import latest_result, lines_of
 from usage.reconciling.document import reversals_of, wrong_fields
 from usage.reconciling.lines import MOST_KEPT
+from usage.reconciling.verdict import lacks_prices, verdict_of
 from usage.reconciling.words import FIELDS, OPENING, of_chain
 
 Kind = ReconciliationLine.Kind
@@ -37,6 +38,8 @@ class Side:
     difference: int
     under_way: int = 0
     is_money: bool = False
+    is_known: bool = True
+    """Whether the difference is all of it: what only they have may have no price here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +106,12 @@ class View:
 
     run: ReconciliationRun
     tone: str
+    verdict: str = ""
+    """How far the books are apart, in a sentence."""
     sides: Sequence[Side] = ()
     groups: Sequence[Group] = ()
+    """Lines that do not match."""
+    reversed: Group | None = None
     chain: str = ""
     """What is wrong with the Exchange's own book, in a sentence."""
     opening: str = ""
@@ -118,11 +125,14 @@ def view_of(run: ReconciliationRun, *, kind: str = "") -> View:
     if not totals:
         return View(run=run, tone=TONES[Status(run.status)])
     chain = totals["chain"] or {}
+    groups = _groups(run, kind)
     return View(
         run=run,
         tone=TONES[Status(run.status)],
-        sides=_sides(totals),
-        groups=_groups(run, kind),
+        verdict=verdict_of(run),
+        sides=_sides(totals, is_known=not lacks_prices(run)),
+        groups=[group for group in groups if group.kind != Kind.REVERSED],
+        reversed=next((group for group in groups if group.kind == Kind.REVERSED), None),
         chain=of_chain(chain["code"], chain["line"]) if chain.get("code") else "",
         opening="" if totals.get("opening_holds", True) else _(OPENING),
         opened_at=parse_datetime(totals["opening"]["taken_at"] or ""),
@@ -157,7 +167,7 @@ def result_in(account: ExchangeAccount, newest: Sequence[ReconciliationRun]) -> 
     return found or (latest_result(account) if newest else None)
 
 
-def _sides(totals: dict[str, Any]) -> list[Side]:
+def _sides(totals: dict[str, Any], *, is_known: bool) -> list[Side]:
     ours, most, theirs = totals["ours"], totals["ours_at_most"], totals["theirs"]
     sides = [
         Side(
@@ -183,6 +193,7 @@ def _sides(totals: dict[str, Any]) -> list[Side]:
                 theirs=their[name],
                 difference=their[name] - mine[name],
                 is_money=True,
+                is_known=is_known,
             )
             for title, name in ((_("Cost"), "cost_nanos"), (_("Revenue"), "revenue_nanos"))
         ]

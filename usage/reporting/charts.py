@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.utils.formats import date_format
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from usage.reporting.groups import logs_at, stretch
@@ -192,8 +191,7 @@ def _short(start: datetime, period: Period) -> str:
 
 
 def _day(start: datetime) -> str:
-    english = (get_language() or "en").startswith("en")
-    return date_format(start.astimezone(UTC).date(), "j M" if english else "MONTH_DAY_FORMAT")
+    return date_format(start.astimezone(UTC).date(), "MONTH_DAY_FORMAT")
 
 
 def _up(tokens: int, top: int) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+
+from django.utils.formats import date_format
 
 from accounts.models import ExchangeAccount
 from usage.reporting import sums as report_sums
@@ -79,11 +81,11 @@ class Report:
 
     @property
     def compared_since(self) -> str:
-        return f"{self.period.before[0]:%Y-%m-%d %H:%M}"
+        return _hour(self.period.before[0])
 
     @property
     def compared_until(self) -> str:
-        return f"{self.period.before[1]:%Y-%m-%d %H:%M}"
+        return _hour(self.period.before[1])
 
     @property
     def consumed_by_service(self) -> dict[int, int]:
@@ -93,6 +95,10 @@ class Report:
             if sums.consumed_tokens:
                 found[part.service] = found.get(part.service, 0) + sums.consumed_tokens
         return found
+
+
+def _hour(at: datetime) -> str:
+    return f"{date_format(at.astimezone(UTC).date())} {at.astimezone(UTC):%H:%M}"
 
 
 def report(account: ExchangeAccount, period: Period, filters: Filters) -> Report:

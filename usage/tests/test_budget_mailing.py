@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
+from django.utils import translation
 
 from accounts.api_keys import create_key
 from accounts.keys.budgets import Budget
 from accounts.keys.settings import KeySettings
-from accounts.models import ApiKey, ExchangeAccount
+from accounts.models import ApiKey, ExchangeAccount, User
 from accounts.models.api_key import BudgetPeriod, BudgetUnit
 from accounts.tests.helpers import counted_queries
 from catalog.tests.mirrored import make_provider, make_service
@@ -106,13 +107,36 @@ def test_the_whole_budget_is_mailed_in_dollars(account: ExchangeAccount) -> None
 
 @pytest.mark.parametrize(
     ("period", "starts_anew"),
-    [("day", "Nov. 29, 2026"), ("week", "Nov. 30, 2026"), ("month", "Dec. 1, 2026")],
+    [("day", "29 Nov 2026"), ("week", "30 Nov 2026"), ("month", "1 Dec 2026")],
 )
 def test_it_says_when_the_period_starts_anew(notice: BudgetNotice, period: str, starts_anew: str) -> None:
     begins = {"day": 28, "week": 23, "month": 1}[period]
     BudgetNotice.objects.update(period=period, starts_on=datetime(2026, 11, begins, tzinfo=UTC).date())
     send_due(NOW)
     assert f"It starts anew on {starts_anew}, 00:00 UTC." in mail.outbox[0].body
+
+
+def test_it_is_written_in_the_persons_language_whatever_the_worker_speaks(notice: BudgetNotice) -> None:
+    period = {"period": "day", "starts_on": datetime(2026, 11, 28, tzinfo=UTC).date()}
+    BudgetNotice.objects.update(**period)
+    User.objects.update(language="zh-hans")
+    assert send_due(NOW) == 1
+    (message,) = mail.outbox
+    assert "Night batch" in message.subject
+    assert "已达软限额" in message.subject
+    html = str(message.alternatives[0].content)  # type: ignore[attr-defined]
+    assert '<html lang="zh-hans"' in html
+    for text in (str(message.body), html):
+        assert "1,500" in text
+        assert "2026年11月29日" in text
+        assert "Nothing was stopped" not in text
+    assert translation.get_language() == "en", "the worker goes on in its own"
+
+
+def test_who_left_it_to_the_browser_is_mailed_in_the_sites_language(notice: BudgetNotice) -> None:
+    with translation.override("zh-hans"):
+        send_due(NOW)
+    assert mail.outbox[0].subject == "Soft limit reached: API key Night batch"
 
 
 def test_a_label_is_plain_in_the_text_and_escaped_in_the_page(account: ExchangeAccount) -> None:

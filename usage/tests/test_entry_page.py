@@ -98,8 +98,9 @@ def test_one_that_went_beyond_its_keys_budget_says_so(signed_in: Client, account
     within, beyond = (signed_in.get(url(seq)).content.decode() for seq in (1, 2))
     assert "Over budget" not in within
     assert beyond.count("Over budget") == 1
-    assert "3,000 tokens" in beyond
+    assert "3,000 of 2,000 tokens" in beyond
     ApiKey.objects.update(budget_unit="usd", budget_limit=10**9)
+    key.refresh_from_db()
     make_service(provider=make_provider(number=3), number=1, price="1")
     make_entry(account=account, source="api", api_key=key)
     html = signed_in.get(url(3)).content.decode()
@@ -240,3 +241,33 @@ def test_its_queries(
 def test_it_is_read_only(signed_in: Client, account: ExchangeAccount) -> None:
     make_entry(account=account)
     assert signed_in.post(url(1)).status_code == 405
+
+
+def test_a_refusal_is_said_once(signed_in: Client, account: ExchangeAccount) -> None:
+    entry = make_entry(account=account)
+    mark(entry, "rejected", error="It says: too many.")
+    attempt(entry, 1, outcome="pending", error="It was away.", ended_at=timezone.now())
+    attempt(entry, 2, outcome="rejected", error="It says: too many.", ended_at=timezone.now())
+    html = signed_in.get(url(1)).content.decode()
+    assert html.count("It says: too many.") == 1
+    assert "It was away." in html
+
+
+def test_a_time_is_said_once_where_it_is_the_same(signed_in: Client, account: ExchangeAccount) -> None:
+    make_entry(account=account)
+    make_entry(account=account, occurred_at=timezone.now() - timedelta(days=3))
+    same, other = (signed_in.get(url(seq)).content.decode() for seq in (1, 2))
+    assert "Occurred and recorded</dt>" in same
+    assert "Occurred</dt>" not in same
+    assert "Occurred</dt>" in other
+    assert "Recorded</dt>" in other
+
+
+def test_taking_back_names_what_it_takes_off(signed_in: Client, account: ExchangeAccount) -> None:
+    make_entry(account=account)
+    make_service(provider=make_provider(number=3), number=11)
+    make_entry(account=account, service_id=11)
+    unpriced, priced = (signed_in.get(url(seq)).content.decode() for seq in (1, 2))
+    assert "takes 1,500 tokens off your totals" in unpriced
+    assert "takes 1,500 tokens and" in priced
+    assert "This cannot be undone:" in priced

@@ -54,6 +54,7 @@ def test_one_click_leads_to_the_digest_and_the_file_comes_by_itself(
     page = signed_in.get(f"{URL}{row.pk}/")
     assert f"<code data-digest>{row.digest}</code>" in page.content.decode()
     assert page["Refresh"] == f"1; url={URL}{row.pk}/download/"
+    assert "The pack is made, with" in page.content.decode()
     answer = signed_in.get(f"{URL}{row.pk}/download/", headers={"Accept-Encoding": "gzip"})
     assert answer["Content-Type"] == "application/zip"
     assert answer["Content-Disposition"] == f'attachment; filename="evidence-3-{row.digest[:12]}.zip"'
@@ -86,7 +87,7 @@ def test_a_period_has_both_of_its_days_in_it(signed_in: Client, account: Exchang
     make_entries(account, [make_draft(occurred_at=day) for day in days])
     row = make_pack(signed_in, since="2026-11-02", until="2026-11-03")
     assert row.entries == 2
-    assert "2026-11-02 – 2026-11-03" in signed_in.get(f"{URL}{row.pk}/").content.decode()
+    assert "2 Nov 2026 – 3 Nov 2026" in signed_in.get(f"{URL}{row.pk}/").content.decode()
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def test_the_days_of_a_pack_are_utc_wherever_one_sits(signed_in: Client, account
     make_entry(account=account, occurred_at=datetime(2026, 10, 5, 12, tzinfo=UTC))
     signed_in.cookies["tz"] = "America/Los_Angeles"
     row = make_pack(signed_in, since="2026-10-01", until="2026-10-31")
-    assert "2026-10-01 – 2026-10-31" in signed_in.get(f"{URL}{row.pk}/").content.decode()
+    assert "1 Oct 2026 – 31 Oct 2026" in signed_in.get(f"{URL}{row.pk}/").content.decode()
 
 
 def test_a_pack_of_a_book_that_was_changed_says_so(signed_in: Client, account: ExchangeAccount) -> None:

@@ -91,6 +91,17 @@ def test_services_are_offered_under_their_provider() -> None:
     assert html.index("orphan") < html.index("GPT-4o") < html.index("o3")
 
 
+def test_what_was_recorded_lately_is_offered_first() -> None:
+    services = [row(number, name=f"service {number}") for number in range(1, 10)]
+    html = str(RecordForm(services=services, recent=[7, 99, 3], initial={"service_id": 3})["service_id"])
+    lately = html[html.index('<optgroup label="Recorded lately">') :].partition("</optgroup>")[0]
+    assert lately.index("service 7 · Northwind") < lately.index('"3" selected>service 3 · Northwind')
+    assert "99" not in html
+    assert html.count(" selected") == 1
+    # of a few, each is seen at a glance
+    assert "Recorded lately" not in str(RecordForm(services=services[:8], recent=[7])["service_id"])
+
+
 def test_the_service_that_was_come_from_is_chosen() -> None:
     html = str(RecordForm(services=[row(11)], initial={"service_id": 11})["service_id"])
     assert '<option value="11" selected>GPT-4o</option>' in html

@@ -154,6 +154,83 @@ def test_filters_stand_in_the_address_and_in_every_link(signed_in: Client, accou
     assert len(links(older)) == 5
 
 
+def set_filters(html: str) -> dict[str, tuple[str, str]]:
+    """What is said to be set, by name: its words, and where the list is without it."""
+    found = re.findall(r'id="without-(\w+)" href="([^"]+)"[^>]*><span class="clip" title="([^"]*)">', html)
+    return {name: (words, url.replace("&amp;", "&")) for name, url, words in found}
+
+
+def test_each_filter_that_is_set_can_be_taken_off(signed_in: Client, account: ExchangeAccount) -> None:
+    make_service(provider=make_provider(number=3), number=11, name="o3")
+    key = ApiKey.objects.create(user=account.user, label="agent")
+    make_entry(account=account, service_id=11, memo="night", source="api", api_key=key)
+    asked = {
+        "since": "2026-01-02",
+        "until": "2030-01-31T09:41",
+        "direction": "consume",
+        "service": "11",
+        "provider": "3",
+        "family": "gpt-4o",
+        "key": str(key.pk),
+        "source": "api",
+        "state": "pending",
+        "q": "night",
+        "least": "1000",
+    }
+    whole = set_filters(signed_in.get(URL, asked).content.decode())
+    part = set_filters(signed_in.get(URL, asked, **HTMX).content.decode())
+    assert {name: words for name, (words, _url) in whole.items()} == {
+        "since": "From 2 Jan 2026",
+        "until": "To 31 Jan 2030 09:41 UTC",
+        "direction": "Consumed",
+        "service": "o3",
+        "provider": "Northwind",
+        "family": "gpt-4o",
+        "key": "agent",
+        "source": "API",
+        "state": "Pending",
+        "q": "“night”",
+        "least": "At least 1,000 tokens",
+    }
+    assert part == whole
+    for name, (_words, url) in whole.items():
+        fewer = set_filters(signed_in.get(url).content.decode())
+        assert set(fewer) == set(asked) - {name}, name
+
+
+def test_what_is_not_known_can_be_taken_off_too(signed_in: Client, account: ExchangeAccount) -> None:
+    make_entry(account=account)
+    asked = {"service": "99", "provider": "0", "key": "0"}
+    for more in ({}, HTMX):
+        found = set_filters(signed_in.get(URL, asked, **more).content.decode())
+        words = {name: words for name, (words, _url) in found.items()}
+        assert words == {"service": "#99", "provider": "Unknown provider", "key": "Without a key"}
+
+
+def test_the_form_is_told_when_a_filter_is_taken_off(signed_in: Client, account: ExchangeAccount) -> None:
+    make_entry(account=account)
+    oob = 'id="filters" hx-swap-oob="true"'
+    asked = {"source": "api"}
+    assert oob not in signed_in.get(URL, asked, **HTMX).content.decode()
+    part = signed_in.get(URL, asked, **HTMX, HTTP_HX_TRIGGER="without-direction").content.decode()
+    assert oob in part
+    assert '<option value="api" selected>' in part
+
+
+def test_rare_filters_are_folded_out_where_one_of_them_is_set(
+    signed_in: Client, account: ExchangeAccount
+) -> None:
+    make_entry(account=account)
+    opened = 'class="unfold-rare sr-only" type="checkbox" checked'
+    for asked, is_open in (
+        ({}, False),
+        ({"direction": "consume", "since": "2026-01-01"}, False),
+        ({"source": "api"}, True),
+        ({"least": "x"}, True),
+    ):
+        assert (opened in signed_in.get(URL, asked).content.decode()) is is_open, asked
+
+
 def test_options_are_what_the_entries_have(signed_in: Client, account: ExchangeAccount) -> None:
     make_service(provider=make_provider(number=3), number=11, name="o3")
     ApiKey.objects.create(user=account.user, label="agent")
@@ -361,7 +438,7 @@ def test_a_row_that_waits_is_shown_as_delivered_once_it_is(
     theirs = make_entry(account=make_account())
     page = signed_in.get(URL).content.decode()
     assert page.count("data-open>") == 2
-    assert 'hx-include="#log-rows [data-open]"' in page
+    assert 'hx-include="#results"' in page
     mark(done, "delivered")
     mark(theirs, "delivered")
     asked = {"after": 2, "open": [waiting.seq, done.seq, 999, "x", -1]}

@@ -67,6 +67,19 @@ def test_each_kind_of_line_is_listed_with_both_sides(signed_in: Client, differin
     assert "/usage/logs/?state=uncertain" in page
 
 
+def test_the_trouble_comes_first(signed_in: Client, differing: ReconciliationRun) -> None:
+    page = said(signed_in)
+    order = (
+        "The Exchange shows",
+        "3 lines do not fit.",
+        "I know what it is",
+        'id="kind-theirs_only"',
+        "totals-title",
+    )
+    assert [page.index(words) for words in order] == sorted(page.index(words) for words in order)
+    assert page.index("totals-title") < page.index('id="kind-reversed"')
+
+
 def test_a_break_in_their_chain_is_said_in_words(
     signed_in: Client, account: ExchangeAccount, theirs: TheirBooks
 ) -> None:

@@ -309,8 +309,8 @@ def test_its_queries(
     wire: Wire, signed_in: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_many(100)
-    # 1 session, 2 user, 3 the account, 4 the services to choose from,
-    # 5 whether the last reconciliation is to be warned of
-    with django_assert_num_queries(5):
+    # 1 session, 2 user, 3 the account, 4 the services to choose from, 5 those that were recorded lately,
+    # 6 whether the last reconciliation is to be warned of
+    with django_assert_num_queries(6):
         signed_in.get(URL)
     assert len(wire.calls) == 0

@@ -28,7 +28,7 @@ def test_it_says_what_each_answer_leads_to(signed_in: Client, account: ExchangeA
     make_entry(account=account, state="uncertain")
     html = signed_in.get("/usage/logs/1/").content.decode()
     assert "never sent again" in html
-    assert "it may be counted twice" in html
+    assert "1,500 tokens may be counted twice" in html
 
 
 @pytest.mark.parametrize(

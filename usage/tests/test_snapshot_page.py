@@ -7,6 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.factories import make_account
 from accounts.models import ExchangeAccount
 from catalog.tests.wire import Wire, offer, told
+from usage.factories import make_entry
 from usage.models import UsageSnapshot
 from usage.tests.factories import make_snapshot, totals
 
@@ -43,7 +44,7 @@ def test_the_steps_and_the_status_come_with_it(wire: Wire, seller: Client, provi
     wire.totals(totals(0))
     wire.answers("GET", "/services", {"services": [offer(provider_id=provider.provider_id)]})
     html = seller.get(URL, **HTMX).content.decode()
-    assert '<div id="steps" hx-swap-oob="innerHTML">' in html
+    assert '<div id="guide" hx-swap-oob="innerHTML">' in html
     assert html.count('class="done"') == 2  # registered and published
     assert "Exchange connected" in html
 
@@ -113,16 +114,23 @@ def test_other_methods_are_refused(signed_in: Client) -> None:
     assert signed_in.delete(URL).status_code == 405
 
 
+def test_who_is_through_is_shown_no_way_in(wire: Wire, signed_in: Client, account: ExchangeAccount) -> None:
+    make_entry(account=account, state="delivered")
+    wire.totals(totals())
+    # what is on the page stays there: its end is seen by the page that asks what has changed
+    assert 'id="guide"' not in signed_in.get(URL, **HTMX).content.decode()
+
+
 def test_its_queries(
     wire: Wire, signed_in: Client, account: ExchangeAccount, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_snapshot(account=account)
     wire.totals(totals())
     # the first time the opening balance is taken: 10 more, once
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(25):
         signed_in.get(URL, **HTMX)
     # 1 session, 2 user, 3 account, 4 the opening balance is there, 5 begin, 6 snapshot, locked, 7 its new
     # figures, 8 commit, 9 the account as it is now, 10 our chain, 11 what stands in which state, 12 the
-    # opening balance, 13 the account again for what every page may show
-    with django_assert_num_queries(13):
+    # opening balance, 13 keys and 14 a service for the way in, 15 the account again for what every page shows
+    with django_assert_num_queries(15):
         signed_in.get(URL, **HTMX)

@@ -131,7 +131,13 @@ def _delivery(account: ExchangeAccount, found: LedgerEntry) -> dict[str, Any]:
     reversal = LedgerEntry.objects.filter(account=account, reverses_seq=found.seq).first()
     labels = dict(State.choices)
     attempts = [
-        {"row": row, "outcome": labels.get(row.outcome, row.outcome), "state": row.outcome}
+        {
+            "row": row,
+            "outcome": labels.get(row.outcome, row.outcome),
+            "state": row.outcome,
+            # what stands above them already is not said again
+            "error": "" if row.error == delivery.error else row.error,
+        }
         for row in delivery.attempt_log.order_by("-number")[:50]
     ]
     wait = (delivery.next_attempt_at or timezone.now()) - timezone.now()

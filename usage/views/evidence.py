@@ -50,7 +50,9 @@ def pack(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """One pack: its digest, how to check it, and the file while that is kept."""
     row = _own(request, pk)
     file = keeping.file_of(row)
+    is_fresh = request.session.get(FRESH) == str(pk)
     context = {
+        "is_fresh": is_fresh and file is not None,
         "pack": row,
         "name": keeping.name_of(row),
         "is_kept": file is not None,
@@ -58,7 +60,7 @@ def pack(request: SignedInRequest, pk: UUID) -> HttpResponse:
         "last_day": days.last_of(row.until),
     }
     response = TemplateResponse(request, "usage/evidence_pack.html", context)
-    if request.session.get(FRESH) == str(pk):
+    if is_fresh:
         del request.session[FRESH]
         if file is not None:
             # the page stays, and the browser fetches the file: one click for both

@@ -15,8 +15,8 @@ from django_htmx.http import HttpResponseClientRefresh, push_url
 
 from accounts import registration
 from accounts.models import ExchangeAccount
-from accounts.web import SignedInRequest
-from catalog.views.lists import wants_part
+from accounts.web import SignedInRequest, asked_by_the_page
+from catalog.views.lists import takes_off_a_filter, wants_part
 from usage.budgets import counting
 from usage.litellm import quarantine
 from usage.logs import export as log_export
@@ -24,6 +24,7 @@ from usage.logs import tail as log_tail
 from usage.logs.filters import LogFilters
 from usage.logs.options import options_of
 from usage.logs.pages import page
+from usage.logs.picked import RARE, picked
 from usage.models import LedgerEntry
 
 SEQ_DIGITS = 18
@@ -46,6 +47,13 @@ def logs(request: SignedInRequest) -> HttpResponse:
         "query": urlencode(filters.in_address),
         "live": part,
         "any": newest > 0,
+        "refill": takes_off_a_filter(request),
+    }
+    options = None if part and not context["refill"] else options_of(account, filters.chosen)
+    context |= {
+        "options": options,
+        "picked": picked(account, filters, options),
+        "unfolded": bool(filters.form.errors) or any(name in filters.chosen for name in RARE),
     }
     if not found.newer_than and not (filters.until and filters.until < timezone.now()):
         context |= {"tail": {"after": newest, "empty": not found.entries}}
@@ -54,13 +62,13 @@ def logs(request: SignedInRequest) -> HttpResponse:
         place = {"older_than": older_than, "newer_than": newer_than}
         shown = {**filters.in_address, **{name: value for name, value in place.items() if value}}
         return push_url(response, f"{request.path}?{urlencode(shown)}" if shown else request.path)
-    context["options"] = options_of(account, filters.chosen)
     context["quarantined"] = quarantine.count_of(account)
     return TemplateResponse(request, "usage/logs.html", context)
 
 
 @vary_on_headers("HX-Request")
 @require_safe
+@asked_by_the_page
 def tail(request: SignedInRequest) -> HttpResponse:
     """What came since, and what was delivered since; nothing (204) where nothing did. Or pause, or go on."""
     account = _account(request)

@@ -11,15 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts import registration
+from accounts.models import ExchangeAccount
 from accounts.web import SignedInRequest
 from catalog import choices
 from usage.forms import RecordForm
 from usage.ledger import EntryConflict, EntryInvalid
-from usage.models import Delivery
+from usage.models import Delivery, LedgerEntry
 from usage.recording import Recorded, record_usage
 
 REPORTING = 6.0
 """Seconds that the report may take after the entry is kept: a person sees at once what became of it."""
+LATELY, LOOKED_AT = 5, 50
+"""Services that are offered first, and the newest entries among which they are looked for."""
 State = Delivery.State
 
 
@@ -42,6 +45,12 @@ def record(request: SignedInRequest) -> HttpResponse:
         return _conflict_page(request, conflict)
     _say(request, recorded)
     return redirect("usage:entry", recorded.seq)
+
+
+def _lately(account: ExchangeAccount) -> list[int]:
+    """The numbers of the services that were recorded last, the newest first."""
+    newest = LedgerEntry.objects.filter(account=account).order_by("-seq").values_list("service_id", flat=True)
+    return list(dict.fromkeys(newest[:LOOKED_AT]))[:LATELY]
 
 
 def _say(request: SignedInRequest, recorded: Recorded) -> None:
@@ -91,7 +100,12 @@ def _page(
     account = registration.account_of_request(request)
     assert account is not None  # noqa: S101 - LoginRequiredMiddleware
     services = choices.service_choices(account.exchange)
-    form = RecordForm(services=services, may_supply=account.is_provider, **form_data)
+    form = RecordForm(
+        services=services,
+        recent=_lately(account) if services else (),
+        may_supply=account.is_provider,
+        **form_data,
+    )
     if refused is not None:
         form.add_error(refused.field if refused.field in form.fields else None, refused.sentence)
     context = {"form": form, "error": error, "recorded": recorded}
