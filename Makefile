@@ -10,7 +10,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-find-lin
 	--no-emit-trusted-host --no-emit-options
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help run env install install-dev install-litellm migrate static test test-long lint format e2e bench messages lock clean
+.PHONY: help run env install install-dev install-litellm migrate static test test-long lint format e2e bench lighthouse messages lock clean
 
 help:
 	@echo "make run        the whole thing on this machine: http://127.0.0.1:8000 (Ctrl-C stops it)"
@@ -20,6 +20,7 @@ help:
 	@echo "make lint       ruff, mypy, djade, import layers, migrations, messages"
 	@echo "make e2e        the browser tests alone"
 	@echo "make bench      ratios against baselines, in benchmarks/"
+	@echo "make lighthouse what Lighthouse says of four pages; needs Node"
 
 run: install .env
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -57,14 +58,14 @@ $(LITELLM)/.installed: requirements-litellm.txt
 .env:
 	@umask 077 && $(PYTHON) -c 'import secrets; print("# Read in development only. DEBUG=true shows error details and reloads static files.\nSECRET_KEY=" + secrets.token_urlsafe(50))' > $@
 
-# with the marks of the tests to run, and of those that run again on PostgreSQL. The tests of the rooms share the
-# machine's processors, and so do the browser tests; what starts processes or looks at how long a thing takes has
-# nothing beside it
+# with the marks of the tests to run, and of those that run again on PostgreSQL. They share the machine's processors;
+# what kills processes or looks at how long a thing takes has nothing beside it. A process that has driven a browser
+# has an event loop, in which Django asks no database: browser tests are a run of their own
 TOGETHER := --numprocesses auto --maxprocesses 8 --dist loadfile
 define run_tests
 	@$(BIN)/python -m tests.browser
-	$(PYTEST) -m "($(1)) and not alone" $(TOGETHER)
-	$(PYTEST) -m "($(1)) and alone and not e2e"
+	$(PYTEST) -m "($(1)) and not alone and not e2e" $(TOGETHER)
+	$(PYTEST) -m "($(1)) and alone"
 	$(PYTEST) -m "($(1)) and e2e" $(TOGETHER)
 	@if [ -n "$$TEST_POSTGRES_URL" ]; then echo "Again, on PostgreSQL, what asks a database:"; \
 		export TEST_DATABASE_URL="$$TEST_POSTGRES_URL"; \
@@ -84,6 +85,9 @@ e2e: install-dev
 
 bench: install-dev
 	@for file in benchmarks/bench_*.py; do $(BIN)/python "$$file" || exit 1; done
+
+lighthouse: install-dev
+	$(BIN)/python benchmarks/lighthouse.py
 
 lint: install-dev
 	$(BIN)/ruff check .

@@ -21,13 +21,9 @@ from usage import triggers
 from usage.memos import index as memo_index
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What crosses the apps runs alone; on another database than the usual one, only what asks a database."""
+    """On another database than the usual one: what asks a database, and what crosses the apps."""
     crossing = Path(__file__).parent / "tests"
-    for item in items:
-        if crossing in item.path.parents:
-            item.add_marker("alone")
     if not os.environ.get("TEST_DATABASE_URL"):
         return
 

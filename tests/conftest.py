@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.exchange_process import ExchangeProcess, running_exchange
+from tests.site_process import SiteProcess, running_site
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +41,15 @@ def either(request: pytest.FixtureRequest) -> ExchangeProcess:
     """Each of the two."""
     process: ExchangeProcess = request.getfixturevalue(request.param)
     return process
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
+    """A site, and an Exchange for it alone, whose API may be asked as often as one likes."""
+    folder = tmp_path_factory.mktemp("site")
+    env = {"TOKLIGENCE_API_RATE": "0", "TOKLIGENCE_LOG_LEVEL": "WARNING"}
+    with (
+        running_exchange(folder, "--seed") as exchange,
+        running_site(folder, exchange.base_url, env) as process,
+    ):
+        yield process

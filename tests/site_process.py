@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import email
 import email.policy
+import fcntl
+import hashlib
 import os
 import re
 import signal
@@ -87,8 +89,9 @@ def running_site(
 ) -> Iterator[SiteProcess]:
     """Migrate, collect static files, and serve on a free port until the exit."""
     environment = site_environment(folder, exchange_url, env)
-    for words in (["migrate", "--verbosity", "0"], ["collectstatic", "--noinput", "--verbosity", "0"]):
-        subprocess.run([sys.executable, "manage.py", *words], cwd=REPOSITORY, env=environment, check=True)
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=REPOSITORY, env=environment, check=True)
+    _collect_static_files(environment)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -108,6 +111,45 @@ def running_site(
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
+
+
+def _collect_static_files(environment: Mapping[str, str]) -> None:
+    """Collect them, unless they are there: sites that run have them open, and one folder serves them all."""
+    sources = [*(REPOSITORY / "static").rglob("*"), REPOSITORY / "requirements.txt"]
+    facts = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in sources)
+    wanted = hashlib.sha256(repr(facts).encode()).hexdigest()
+    folder = REPOSITORY / "var"
+    folder.mkdir(exist_ok=True)
+    with (folder / "static-files-of-tests").open("a+") as stamp:
+        fcntl.flock(stamp, fcntl.LOCK_EX)  # another process of this run may want the same
+        stamp.seek(0)
+        if stamp.read() == wanted and (REPOSITORY / "staticfiles" / "staticfiles.json").exists():
+            return
+        words = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
+        subprocess.run(words, cwd=REPOSITORY, env=environment, check=True)
+        stamp.truncate(0)
+        stamp.write(wanted)
+
+
+@contextmanager
+def running_beside(site: SiteProcess, *names: str) -> Iterator[None]:
+    """Run these of the Procfile's processes beside the site until the exit, as its deployment does."""
+    commands = {name: [sys.executable, *processes()[name][1:]] for name in names}
+    started = []
+    try:
+        for name, words in commands.items():
+            with (site.folder / f"{name}.log").open("ab") as output:
+                started.append(
+                    subprocess.Popen(
+                        words, cwd=REPOSITORY, env=site.environment, stdout=output, stderr=subprocess.STDOUT
+                    )
+                )
+        yield
+    finally:
+        for process in started:
+            process.send_signal(signal.SIGTERM)
+        for process in started:
+            process.wait(30)
 
 
 def _wait(base_url: str, process: subprocess.Popen[bytes], log: Path) -> None:

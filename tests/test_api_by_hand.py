@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,23 +16,11 @@ import pytest
 import requests
 
 from tests.api_callers import key_of, settle_in, signed_in
-from tests.exchange_process import running_exchange
-from tests.site_process import SiteProcess, running_site
+from tests.site_process import SiteProcess
 
 pytestmark = pytest.mark.own_database
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
-    folder = tmp_path_factory.mktemp("by-hand")
-    env = {"TOKLIGENCE_API_RATE": "0", "TOKLIGENCE_LOG_LEVEL": "WARNING"}
-    with (
-        running_exchange(folder, "--seed") as exchange,
-        running_site(folder, exchange.base_url, env) as process,
-    ):
-        yield process
 
 
 @pytest.fixture(scope="module")

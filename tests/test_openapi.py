@@ -27,8 +27,7 @@ from schemathesis.specs.openapi.checks import (
 
 from gateway_site.api import api
 from tests.api_callers import Who, everybody
-from tests.exchange_process import running_exchange
-from tests.site_process import SiteProcess, running_site
+from tests.site_process import SiteProcess
 
 pytestmark = pytest.mark.own_database
 
@@ -77,17 +76,6 @@ every_corner = described(thorough=True)
 a_look = described(thorough=False)
 guessing = described(thorough=False, with_guesses=True)
 guessing_every_corner = described(thorough=True, with_guesses=True)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteProcess]:
-    folder = tmp_path_factory.mktemp("api")
-    env = {"TOKLIGENCE_API_RATE": "0", "TOKLIGENCE_LOG_LEVEL": "WARNING"}
-    with (
-        running_exchange(folder, "--seed") as exchange,
-        running_site(folder, exchange.base_url, env) as process,
-    ):
-        yield process
 
 
 @pytest.fixture(scope="module")

@@ -9,27 +9,15 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.test_sign_in import complaints, sign_in  # noqa: F401
+from tests.e2e.conftest import arrive, record
 from tests.site_process import SiteProcess
 
 
-def record(page: Page, site: SiteProcess, *, prompt: int, completion: int, memo: str) -> None:
-    page.goto(f"{site.base_url}/usage/record/?service=1")
-    page.get_by_label("Prompt tokens").fill(str(prompt))
-    page.get_by_label("Completion tokens").fill(str(completion))
-    page.get_by_label("Memo").fill(memo)
-    page.get_by_role("button", name="Record", exact=True).click()
-
-
-def test_from_an_entry_to_the_evidence_for_it(
-    page: Page,
-    site: SiteProcess,
-    tmp_path: Path,
-    complaints: list[str],  # noqa: F811
-) -> None:
-    sign_in(page, site, "books@example.com")
+def test_from_an_entry_to_the_evidence_for_it(page: Page, site: SiteProcess, tmp_path: Path) -> None:
+    arrive(page, site, "books@example.com")
     record(page, site, prompt=1200, completion=300, memo="nightly batch 翻译")
     expect(page.locator("main")).to_contain_text("Recorded: 1,500 tokens. The Exchange has counted them.")
     expect(page.locator("main")).to_contain_text("Delivered")
@@ -73,30 +61,15 @@ def test_from_an_entry_to_the_evidence_for_it(
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert complaints == []
 
 
-def test_the_same_without_javascript(browser: Browser, site: SiteProcess) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page, site, "plain-books@example.com")
-    record(page, site, prompt=10, completion=5, memo="by hand")
-    expect(page.locator("main")).to_contain_text("Delivered")
-    page.goto(f"{site.base_url}/usage/reconciliation/")
-    page.get_by_role("button", name="Reconcile now").click()
-    expect(page.get_by_role("heading", name="The books agree")).to_be_visible()
-    page.goto(f"{site.base_url}/")
-    expect(page.locator("main")).to_contain_text("10 + 5 tokens")
-    context.close()
-
-
+@pytest.mark.provokes(404)
 def test_nobody_sees_anothers_books(page: Page, browser: Browser, site: SiteProcess) -> None:
-    sign_in(page, site, "mine@example.com")
-    record(page, site, prompt=3, completion=4, memo="secret plan")
-    number = page.url.rstrip("/").rpartition("/")[2]
+    arrive(page, site, "mine@example.com")
+    number = record(page, site, prompt=3, completion=4, memo="secret plan")
     context = browser.new_context()
     other = context.new_page()
-    sign_in(other, site, "other@example.com")
+    arrive(other, site, "other@example.com")
     answer = other.goto(f"{site.base_url}/usage/logs/{number}/")
     assert answer is not None
     assert answer.status == 404

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Response, expect
 
-from tests.e2e.test_sign_in import sign_in
+from tests.e2e.conftest import arrive, sign_in
+from tests.e2e.conftest import record as record_by_hand
 from tests.site_process import SiteProcess
 
 DASHBOARD_BUDGET = 60_000  # bytes on the wire, all of the page's files together
@@ -26,9 +27,10 @@ def record(site: SiteProcess, address: str, tokens: int) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.provokes(400)
 def test_the_summary_is_narrowed_without_leaving_the_page(page: Page, site: SiteProcess) -> None:
     record(site, "reader@example.com", 4321)
-    sign_in(page, site, "reader@example.com")
+    arrive(page, site, "reader@example.com")
     page.goto(f"{site.base_url}/usage/")
     expect(page.locator(".bar-of")).to_have_count(30)
     page.get_by_role("link", name="7 days").click()
@@ -60,9 +62,9 @@ def test_times_are_those_of_the_persons_place_from_the_second_page_on(page: Page
 
 
 def test_the_dashboard_is_light(page: Page, site: SiteProcess) -> None:
+    arrive(page, site, "light@example.com")
     for tokens in range(1, 5):
-        record(site, "light@example.com", tokens)
-    sign_in(page, site, "light@example.com")
+        record_by_hand(page, site, prompt=tokens, completion=0, memo="")
     context = page.context.browser.new_context(storage_state=page.context.storage_state())  # type: ignore[union-attr]
     fresh, weights = context.new_page(), list[int]()
 

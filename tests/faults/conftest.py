@@ -12,6 +12,14 @@ from tests.faults.databases import Database, copy_of, new_database
 from tests.faults.site import Foreman, Site, Trader, migrate, running_foreman
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What kills processes while they work has nothing beside it."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("alone")
+
+
 @pytest.fixture(scope="session")
 def _template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database with its tables, for every test to begin with."""
