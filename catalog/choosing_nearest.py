@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
 from django.utils.translation import gettext as _
 
 from catalog.choosing_criteria import MEASURED, Criteria, Miss, Offer, Seller, misses_of
+from catalog.estimating import EXACT
 from exchange import NoMatch
 from exchange.text import clean_text
 
 Candidate = tuple[Seller, Offer | None]
-EXACT = Context(prec=200)
-"""Decimal's usual 28 digits would round a difference of long prices."""
 
 
 @dataclass(frozen=True, slots=True)

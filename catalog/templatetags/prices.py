@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Protocol
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from catalog.estimating import EXACT
+
 register = template.Library()
 
-EXACT = Context(prec=200)
 FEWEST, MOST = 2, 12
 """Decimal places: every price has two; what is finer than twelve may stand out of its column."""
 

@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.factories import make_account
 from accounts.models import ExchangeAccount, User
 from catalog.tests.listing import market  # noqa: F401
-from catalog.tests.wire import wire  # noqa: F401
+from catalog.tests.wire import asks_nobody, wire  # noqa: F401
 
 
 @pytest.fixture

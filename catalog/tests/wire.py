@@ -78,6 +78,14 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
         yield mock
 
 
+@pytest.fixture
+def asks_nobody(wire: Wire) -> Iterator[None]:
+    """The Exchange is down, and nothing may ask it anything."""
+    wire.is_down()
+    yield
+    assert len(wire.calls) == 0
+
+
 def northwind(**changes: Any) -> dict[str, Any]:
     return {"id": 3, "user_id": 30, "display_name": "Northwind", "description": "In two regions", **changes}
 

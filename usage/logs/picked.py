@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import ApiKey, ExchangeAccount
+from catalog.views.lists import SetFilter
 from usage.logs.filters import LogFilters, Moment
 from usage.logs.options import Options
 from usage.models import Delivery, LedgerEntry
@@ -20,23 +20,15 @@ RARE = ("source", "service", "provider", "family", "key", "least")
 """Filters that stand behind "More filters"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """A filter that is set; ``without`` leads to the list without it."""
-
-    name: str
-    words: str
-    without: str
-
-
-def picked(account: ExchangeAccount, filters: LogFilters, options: Options | None = None) -> list[Picked]:
+def picked(account: ExchangeAccount, filters: LogFilters, options: Options | None = None) -> list[SetFilter]:
     """In the order of the form. Names are those of ``options``, or are looked up: one query for each."""
     address = filters.in_address
     url = reverse("usage:logs")
     found = []
     for name, value in filters.chosen.items():
         rest = urlencode({other: text for other, text in address.items() if other != name})
-        found.append(Picked(name, _words(account, name, value, options), f"{url}?{rest}" if rest else url))
+        without = f"{url}?{rest}" if rest else url
+        found.append(SetFilter(name=name, words=_words(account, name, value, options), without=without))
     return found
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from accounts.models import ExchangeAccount
 from catalog.tests.conftest import provider, seller
-from catalog.tests.wire import Wire, wire
+from catalog.tests.wire import Wire, asks_nobody, wire
 from usage.tests.their_books import TheirBooks
 
-__all__ = ["provider", "seller", "wire"]
+__all__ = ["asks_nobody", "provider", "seller", "wire"]
 
 
 @pytest.fixture

@@ -15,21 +15,13 @@ from accounts.models import Exchange, ExchangeAccount, Session
 from accounts.session_store import FACTS
 from accounts.sessions import NOTE_EVERY
 from catalog.models import Mirror
-from catalog.tests.wire import Wire
 from usage.factories import make_entries, make_entry, mark
 from usage.models import DeliveryQueue, ReconciliationRun, VerificationRun
 from usage.tests.factories import make_snapshot
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("asks_nobody")]
 URL = "/usage/live/"
 DASHBOARD = {"period": "30d"}
-
-
-@pytest.fixture(autouse=True)
-def _asks_nobody(wire: Wire) -> object:
-    wire.is_down()
-    yield
-    assert len(wire.calls) == 0
 
 
 def version(client: Client, **asked: str) -> str:

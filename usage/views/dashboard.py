@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -25,7 +25,8 @@ from usage.reporting.periods import DEFAULT, Period, period_of
 from usage.reporting.summary_page import Choice
 from usage.summary import chain_of
 
-PERIODS = ("24h", "7d", "30d", "90d")
+PERIODS = {"24h": _("24 h"), "7d": _("7 days"), "30d": _("30 days"), "90d": _("90 days")}
+"""Those that the dashboard offers, with their titles."""
 
 
 @require_safe
@@ -33,15 +34,14 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
     """Renders from what is kept here, at once; the Exchange's figures come after it, by a partial."""
     account = registration.account_of_request(request)
     assert account is not None  # noqa: S101 - LoginRequiredMiddleware
-    titles = {"24h": _("24 h"), "7d": _("7 days"), "30d": _("30 days"), "90d": _("90 days")}
     now = timezone.now()
     period = period_asked(request.GET.get("period", ""), now)
     home = reverse("usage:dashboard")
     context = {
         **context_of(account, period, now, address_of_entries(request)),
         "choices": [
-            Choice(title, home if name == DEFAULT else f"{home}?period={name}", name == period.name)
-            for name, title in titles.items()
+            Choice(str(title), home if name == DEFAULT else f"{home}?period={name}", name == period.name)
+            for name, title in PERIODS.items()
         ],
         "stale": True,  # the partial asks the Exchange, once the page is there
         "error": "",

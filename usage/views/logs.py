@@ -52,7 +52,7 @@ def logs(request: SignedInRequest) -> HttpResponse:
     options = None if part and not context["refill"] else options_of(account, filters.chosen)
     context |= {
         "options": options,
-        "picked": picked(account, filters, options),
+        "set": picked(account, filters, options),
         "unfolded": bool(filters.form.errors) or any(name in filters.chosen for name in RARE),
     }
     if not found.newer_than and not (filters.until and filters.until < timezone.now()):
