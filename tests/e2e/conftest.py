@@ -58,9 +58,19 @@ def browser(browser: Browser, heard: list[str]) -> Browser:
 
     def listened_to(**options: Any) -> BrowserContext:
         context = open_context(**options)
-        context.on("console", lambda message: heard.extend(complaint_in(message)))
-        context.on("weberror", lambda error: heard.append(str(error.error)))
-        context.on("request", lambda request: heard.extend(stray(request)))
+        close = context.close
+        said: list[str] = []
+        context.on("console", lambda message: said.extend(complaint_in(message)))
+        context.on("weberror", lambda error: said.append(str(error.error)))
+        context.on("request", lambda request: said.extend(stray(request)))
+
+        def heard_out(**why: Any) -> None:
+            # an answer that comes while the page is taken down finds no place in it: nobody's fault
+            heard.extend(said)
+            said.clear()
+            close(**why)
+
+        context.close = heard_out  # type: ignore[method-assign]
         return context
 
     browser.new_context = listened_to  # type: ignore[method-assign]

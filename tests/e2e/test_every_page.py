@@ -21,6 +21,8 @@ WIDTHS = (1440, 390)
 NARROWEST = 320
 """Pixels that are left of 1280 when a person has magnified the page fourfold (WCAG 1.4.10)."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+MOVING = "document.getAnimations().length"
+"""What moves or fades: nothing, for a person who has asked for calm."""
 OF_COLOUR = ["color-contrast", "link-in-text-block"]
 """What a theme can change; the rest of axe's rules look at what is the same in both."""
 
@@ -126,6 +128,7 @@ def look_at(page: Page, name: str, artefacts: Path) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            faults += [f"{theme}, {width} px: moves" for _each in range(page.evaluate(MOVING))]
             page.screenshot(path=artefacts / f"{name}-{theme}-{width}.png", full_page=True)
             only = RULES if theme == "light" else OF_COLOUR
             faults += [f"{theme}, {width} px: {fault}" for fault in found_by_axe(page, only)]
