@@ -15,6 +15,7 @@ from django.test import Client, TransactionTestCase
 from django.utils import translation
 
 from accounts import exchanges
+from accounts.auditing.triggers import AUDIT
 from accounts.factories import make_account, make_user
 from accounts.models import ExchangeAccount, User
 from usage import triggers
@@ -37,11 +38,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True, scope="session")
 def _ledger_can_be_flushed() -> Iterator[None]:
-    """Tests that commit empty every table at their end; the ledger's triggers are lifted for that alone."""
+    """Tests that commit empty every table at their end; the triggers against that are lifted for it alone."""
     flush = TransactionTestCase._fixture_teardown
 
     def lift_and_flush(self: TransactionTestCase) -> None:
-        with triggers.lifted(connection):
+        with triggers.lifted(connection), AUDIT.lifted(connection):
             memo_index.clear()
             flush(self)
 

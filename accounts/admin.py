@@ -14,43 +14,26 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import api_keys, sessions
+from accounts import api_keys, audit, sessions
 from accounts.forms import AddressField
 from accounts.keys.budgets import budget_of
 from accounts.keys.rows import written
 from accounts.models import ApiKey, ApiKeySecret, Exchange, ExchangeAccount, SignInAttempt, User
+from accounts.operating.audit import AuditEventAdmin
+from accounts.operating.groups import GroupAdmin
+from accounts.operating.lists import ReadOnlyAdmin
+from accounts.operating.noted import NotedAdmin
+
+__all__ = ["ApiKeyAdmin", "AuditEventAdmin", "GroupAdmin", "ReadOnlyAdmin", "UserAdmin"]
 
 if TYPE_CHECKING:  # Django's own class cannot be subscripted as the program runs
-    AnyModelAdmin = admin.ModelAdmin[Any]
-    PersonAdmin = admin.ModelAdmin[User]
     PersonForm = ModelForm[User]
     SecretInline = admin.TabularInline[ApiKeySecret, ApiKey]
 else:
-    AnyModelAdmin = PersonAdmin = admin.ModelAdmin
     PersonForm = ModelForm
     SecretInline = admin.TabularInline
 
 OPERATOR = {"is_active": True, "is_staff": True, "is_superuser": True}
-
-
-class ReadOnlyAdmin(AnyModelAdmin):
-    """For what only the program writes."""
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        try:
-            # an empty _to_field in the address names no field
-            return super().get_object(request, object_id, from_field or None)
-        except OverflowError:  # a number that is nobody's: SQLite cannot even be asked for it
-            return None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class UserForm(PersonForm):
@@ -72,7 +55,7 @@ class UserForm(PersonForm):
 
 
 @admin.register(User)
-class UserAdmin(PersonAdmin):
+class UserAdmin(NotedAdmin):
     """Add who may sign in while sign-up is closed; make inactive who may no longer."""
 
     form = UserForm
@@ -111,8 +94,15 @@ class UserAdmin(PersonAdmin):
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
         super().save_model(request, obj, form, change)
+        if "is_staff" in form.changed_data:
+            action = "person.operator_given" if obj.is_staff else "person.operator_taken"
+            audit.note(action, subject=audit.of_person(obj), detail={"superuser": obj.is_superuser})
         if not obj.is_active:
             sessions.end_all(obj)
+
+    def detail_of(self, obj: User, changed: list[str]) -> dict[str, Any]:
+        rights = {"active": obj.is_active, "operator": obj.is_staff, "superuser": obj.is_superuser}
+        return {"changed": changed, **rights}
 
 
 @admin.register(Exchange)

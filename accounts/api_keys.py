@@ -17,11 +17,14 @@ from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.keys import secret_texts
 from accounts.keys.settings import KeySettings, checked, settings_of
 from accounts.models import ApiKey, ApiKeySecret, User
 from exchange.fields import INT64_MAX
 
+MOST_KEYS = 200
+"""Keys of one person that are not revoked: more than people tell apart, fewer than fill a database."""
 LONGEST_OVERLAP = timedelta(days=30)
 EXPIRES_SOON = timedelta(days=7)
 State = Literal["active", "expired", "revoked"]
@@ -57,14 +60,17 @@ def create_key(user: User, settings: KeySettings, *, form_token: str = "") -> Cr
     """Make a key with one secret.
 
     ``form_token`` names the form that asks: the same one makes one key. Raises ValidationError, which names
-    the fields, and AlreadyMade.
+    the fields, or none where the person has ``MOST_KEYS`` already, and AlreadyMade.
     """
     settings = checked(settings)
     _refuse_repeat(user, form_token)
     try:
         with transaction.atomic():
+            _refuse_too_many(user)
             key = ApiKey.objects.create(user=user, **settings.columns)
             secret, text = secret_texts.add(key, form_token)
+            detail = {"prefix": secret.prefix, "scopes": key.scopes, **_budget(key)}
+            audit.note("key.made", subject=audit.of_key(key), detail=detail)
     except IntegrityError:
         _refuse_repeat(user, form_token)
         raise
@@ -97,10 +103,15 @@ def update_key(key: ApiKey, settings: KeySettings) -> None:
     """Keep other settings for the key. Raises ValidationError, which names the fields, and KeyEnded."""
     settings = checked(settings, before=settings_of(key))
     columns = settings.columns
-    if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**columns):
-        raise KeyEnded
-    for name, value in columns.items():
-        setattr(key, name, value)
+    changed = [name for name, value in columns.items() if getattr(key, name) != value]
+    before = _budget(key)
+    with transaction.atomic():
+        if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**columns):
+            raise KeyEnded
+        for name, value in columns.items():
+            setattr(key, name, value)
+        if changed:
+            _note_change(key, changed, before)
     log.info("api_key_updated", user_id=key.user_id, key_id=key.pk)
 
 
@@ -120,6 +131,8 @@ def rotate(key: ApiKey, *, overlap: timedelta, form_token: str = "") -> Created:
                 raise KeyEnded
             secret, text = secret_texts.add(key, form_token)
             secret_texts.retire(key, but=secret, overlap=overlap)
+            detail = {"prefix": secret.prefix, "overlap_seconds": int(overlap.total_seconds())}
+            audit.note("key.rotated", subject=audit.of_key(key), detail=detail)
     except IntegrityError:
         _refuse_repeat(key.user, form_token)
         raise
@@ -129,7 +142,11 @@ def rotate(key: ApiKey, *, overlap: timedelta, form_token: str = "") -> Created:
 
 def revoke(key: ApiKey) -> None:
     """End the key with all of its secrets, for good; what it recorded stays under it."""
-    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+    with transaction.atomic():
+        ended = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+        if ended:
+            audit.note("key.revoked", subject=audit.of_key(key))
+    if ended:
         log.info("api_key_revoked", user_id=key.user_id, key_id=key.pk)
     key.refresh_from_db(fields=["revoked_at"])
 
@@ -141,11 +158,42 @@ def state_of(key: ApiKey, now: datetime) -> State:
     return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
 
 
+def _note_change(key: ApiKey, changed: list[str], before: dict[str, str]) -> None:
+    detail: dict[str, object] = {"changed": changed}
+    after = _budget(key)
+    if after != before:
+        detail |= {"budget_before": before.get("budget"), "budget_after": after.get("budget")}
+    audit.note(
+        "key.changed" if after == before else "key.budget_changed", subject=audit.of_key(key), detail=detail
+    )
+
+
+def _budget(key: ApiKey) -> dict[str, str]:
+    """The budget in a line, as its columns have it: tokens, or nano-dollars."""
+    if not key.budget_unit:
+        return {}
+    soft = "" if key.soft_limit is None else f", soft limit {key.soft_limit}"
+    return {"budget": f"{key.budget_limit} {key.budget_unit} per {key.budget_period}{soft}"}
+
+
 def _with_secrets(keys: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
     now = timezone.now()
     live = ApiKeySecret.objects.filter(revoked_at=None).exclude(expires_at__lte=now).order_by("-pk")
     keys = keys.select_related("user").annotate(used_at=Max("secrets__last_used_at"))
     return keys.prefetch_related(Prefetch("secrets", live, to_attr="live_secrets"))
+
+
+def _refuse_too_many(user: User) -> None:
+    # the person is locked, so that of two keys made at once the second one counts the first
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if ApiKey.objects.filter(user=user, revoked_at=None).count() >= MOST_KEYS:
+        raise ValidationError(
+            _(
+                "There are %(most)d keys that are not revoked, which is as many as there may be. "
+                "Revoke one first."
+            )
+            % {"most": MOST_KEYS}
+        )
 
 
 def _refuse_repeat(user: User, form_token: str) -> None:

@@ -13,10 +13,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, OperationalError, ProgrammingError
+from django.db import DatabaseError, OperationalError, ProgrammingError, transaction
 from pydantic import BaseModel
 from tabulate import tabulate
 
+from accounts import audit
+from accounts.auditing import origin
 from accounts.failures import explain
 from accounts.models import ExchangeAccount, User
 from accounts.registration import account_of, ensure_registered
@@ -37,8 +39,10 @@ class GatewayCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print one JSON document instead of text.")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        program = f"manage.py {type(self).__module__.rpartition('.')[2]}"
         try:
-            return super().execute(*args, **options)
+            with origin.of_program(program, by_itself=bool(options.get("watch"))):
+                return super().execute(*args, **options)
         except ExchangeError as error:
             raise CommandError(describe(error)) from error
         except GatewayError as error:
@@ -91,9 +95,13 @@ def acting_user() -> User:
         raise CommandError(
             "email is not set: set it in config/setting.ini or TOKLIGENCE_EMAIL, and say who acts."
         )
-    user, _created = User.objects.get_or_create(
-        email=email, defaults={"display_name": settings.TOKLIGENCE.display_name}
-    )
+    with transaction.atomic():
+        user, created = User.objects.get_or_create(
+            email=email, defaults={"display_name": settings.TOKLIGENCE.display_name}
+        )
+        origin.acting_for(user)
+        if created:
+            audit.note("person.added", subject=audit.of_person(user))
     return user
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Exchange, ExchangeAccount
+from accounts.signals import exchange_asked
 from exchange import (
     Account,
     CircuitBreaker,
@@ -94,8 +95,10 @@ def note_receipt(exchange: Exchange, receipt: UsageReceipt) -> None:
 @lru_cache(maxsize=8)
 def _client_for(base_url: str) -> ExchangeClient:
     last_note: dict[bool, datetime] = {}
+    breaker = CircuitBreaker()
 
     def note(outcome: Outcome) -> None:
+        exchange_asked.send_robust(None, outcome=outcome, breaker=breaker)
         if isinstance(outcome.error, CircuitOpen | TooManyCalls):
             return  # nobody was asked
         now = timezone.now()
@@ -115,7 +118,7 @@ def _client_for(base_url: str) -> ExchangeClient:
 
     return ExchangeClient(
         base_url,
-        breaker=CircuitBreaker(),
+        breaker=breaker,
         on_outcome=note,
         request_id=_request_id,
         calls_at_once=CALLS_AT_ONCE,

@@ -33,14 +33,14 @@ def known_browser(request: HttpRequest, email: str) -> str:
     """This browser's identifier if it has signed in with this address before, else ""."""
     known = _read(request)
     # whether the database is asked depends on the cookie alone, so that it tells nothing of the address
-    return known["id"] if known["marks"] and _mark(email) in known["marks"] else ""
+    return known["id"] if known["marks"] and set(_marks(email)) & set(known["marks"]) else ""
 
 
 def remember(request: HttpRequest, response: HttpResponse, email: str) -> None:
     """Let the browser carry the proof that it has signed in with this address; of the last five addresses."""
     known = _read(request)
-    mark = _mark(email)
-    marks = [mark, *(other for other in known["marks"] if other != mark)][:ADDRESSES]
+    mark, *before = _marks(email)
+    marks = [mark, *(other for other in known["marks"] if other not in (mark, *before))][:ADDRESSES]
     now_known = Known(id=known["id"] or secrets.token_hex(16), marks=marks)
     value = signing.dumps(now_known, salt=SALT)
     response.set_cookie(
@@ -56,6 +56,11 @@ def _read(request: HttpRequest) -> Known:
     return known
 
 
-def _mark(email: str) -> str:
+def _marks(email: str) -> list[str]:
+    """The address's mark, and those that it had under the site's keys before this one."""
     epoch = User.objects.filter(email=email).values_list("browsers_epoch", flat=True).first()
-    return salted_hmac(SALT, f"{epoch}:{email}", algorithm="sha256").hexdigest()[:32]
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return [
+        salted_hmac(SALT, f"{epoch}:{email}", secret=secret, algorithm="sha256").hexdigest()[:32]
+        for secret in keys
+    ]

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import F
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -76,7 +77,8 @@ def redeem(browser_token: str, code: str, now: datetime) -> str:
     usable = SignInCode.objects.filter(pk=row.pk, used_at=None, expires_at__gt=now, sent_at=row.sent_at)
     if not usable.filter(tries__lt=TRIES).update(tries=F("tries") + 1):
         raise SpentCodeError
-    if not constant_time_compare(_hash(code, row.email, row.browser), row.code_hash):
+    hashes = [_hash(code, row.email, row.browser, secret) for secret in _secrets()]
+    if not any(constant_time_compare(one, row.code_hash) for one in hashes):
         raise WrongCodeError(max(TRIES - row.tries - 1, 0))
     if not usable.update(used_at=now):
         raise SpentCodeError
@@ -101,5 +103,11 @@ def _browser(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _hash(code: str, email: str, browser: str) -> str:
-    return salted_hmac("accounts.login_codes", f"{code}:{email}:{browser}", algorithm="sha256").hexdigest()
+def _secrets() -> tuple[str | bytes, ...]:
+    # a code that was sent a moment ago is still good when the site's key is exchanged
+    return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+
+
+def _hash(code: str, email: str, browser: str, secret: str | bytes | None = None) -> str:
+    value = f"{code}:{email}:{browser}"
+    return salted_hmac("accounts.login_codes", value, secret=secret, algorithm="sha256").hexdigest()

@@ -11,9 +11,20 @@ from django.utils import translation
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import language, sessions
+from accounts.auditing import origin
 from accounts.web import SiteRequest, local_path, page_of
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
+
+
+def name_the_origin(get_response: Handler) -> Handler:
+    """Let the audit trail know of each request: what happens until it is answered comes from it."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        with origin.of_request(request):
+            return get_response(request)
+
+    return middleware
 
 
 class NoteSessionUseMiddleware:

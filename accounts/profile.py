@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+
+from accounts import audit
 from accounts.models import User
 
 
@@ -10,5 +13,9 @@ def rename(user: User, display_name: str) -> None:
 
     The Exchange hears of it with the next registration, unless it lists a provider's own.
     """
-    user.display_name = display_name
-    user.save(update_fields=["display_name"])
+    if display_name == user.display_name:
+        return
+    with transaction.atomic():
+        user.display_name = display_name
+        user.save(update_fields=["display_name"])
+        audit.note("person.renamed", subject=audit.of_person(user))

@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import exchanges
+from accounts import audit, exchanges
 from accounts.models import Exchange, ExchangeAccount, User
+from accounts.models.audit import Outcome, SubjectKind
 from accounts.prepared import Prepared, Slot
 from exchange import (
     Account,
@@ -59,13 +60,20 @@ def ensure_registered(
     account = account_of(user)
     roles = (Role.CONSUMER, Role.PROVIDER) if provider or account.is_provider else (Role.CONSUMER,)
     gateway = Gateway(exchanges.client(), deadline=deadline)
-    told = gateway.ensure_account(
-        user.email,
-        roles=roles,
-        # repeated as it is there: an Exchange may take a new name for a wish to rename the provider
-        display_name=_whole(display_name or account.provider_name or user.display_name, LONGEST_NAME),
-        description=_whole(description or account.provider_description, LONGEST_DESCRIPTION),
-    )
+    try:
+        told = gateway.ensure_account(
+            user.email,
+            roles=roles,
+            # repeated as it is there: an Exchange may take a new name for a wish to rename the provider
+            display_name=_whole(display_name or account.provider_name or user.display_name, LONGEST_NAME),
+            description=_whole(description or account.provider_description, LONGEST_DESCRIPTION),
+        )
+    except ExchangeRejected as error:
+        # what a person asked for; what the program asks again and again by itself would fill the trail
+        if provider and not account.is_provider and not isinstance(error, RateLimited):
+            detail = {"rules": audit.rules_of(error.rules), "status": error.status}
+            audit.note("account.provider", account=account, outcome=Outcome.REFUSED, detail=detail)
+        raise
     _keep(account, told)
     return account
 
@@ -102,6 +110,7 @@ def _keep(account: ExchangeAccount, told: Account) -> None:
     if len(told.user.roles) > MOST_ROLES or any(len(role) > LONGEST_ROLE for role in told.user.roles):
         raise _untrue(account.exchange, _("it gave more roles, or longer ones, than there can be"))
     now = timezone.now()
+    was_registered, was_provider = account.is_registered, account.is_provider
     account.exchange_user_id = told.user.id
     account.roles = list(told.user.roles)
     account.provider_id = told.provider.id if told.provider else None
@@ -116,8 +125,17 @@ def _keep(account: ExchangeAccount, told: Account) -> None:
     try:
         with transaction.atomic():
             account.save()
+            if not was_registered:
+                _note("account.registered", account, told.user.id)
+            if account.provider_id is not None and not was_provider:
+                _note("account.provider", account, account.provider_id, account.provider_name)
     except IntegrityError:
         raise _untrue(account.exchange, _("it gave the same number to two people")) from None
+
+
+def _note(action: str, account: ExchangeAccount, number: int, name: str = "") -> None:
+    subject = audit.Subject(SubjectKind.ACCOUNT, number, name)
+    audit.note(action, account=account, subject=subject, detail={"exchange": account.exchange.base_url})
 
 
 def _cut(text: str, longest: int) -> str:

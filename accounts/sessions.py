@@ -8,34 +8,40 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, login, logout
+from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
-from django.utils.translation import gettext
 
+from accounts import audit
+from accounts.browsers import browser_label
 from accounts.models import Session, User
+from accounts.models.audit import SubjectKind
 from accounts.session_store import FACTS, SessionStore
+
+__all__ = [
+    "SessionInfo",
+    "begin",
+    "begin_apart",
+    "browser_label",
+    "end",
+    "end_all",
+    "end_named",
+    "end_one",
+    "end_others",
+    "forget",
+    "list_sessions",
+    "named_in",
+    "note_use",
+    "user_of",
+]
 
 BACKEND = "accounts.backends.EmailCodeBackend"
 NOTE_EVERY = timedelta(minutes=5)
-BROWSERS = (
-    ("Edg/", "Edge"),
-    ("OPR/", "Opera"),
-    ("Firefox/", "Firefox"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-SYSTEMS = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("Mac OS X", "macOS"),
-    ("CrOS", "ChromeOS"),
-    ("Linux", "Linux"),
-)
+LONGEST = timedelta(days=30)
+"""After the sign-in a session ends, however much it is used; one that rests ends earlier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,21 +106,43 @@ def user_of(public_id: uuid.UUID) -> User | None:
 
 
 def end_named(public_id: uuid.UUID) -> None:
-    """End the session of this public id."""
-    Session.objects.filter(public_id=public_id).delete()
+    """Sign out of the session of this public id."""
+    with transaction.atomic():
+        audit.note("session.closed")
+        Session.objects.filter(public_id=public_id).delete()
 
 
 def end(request: HttpRequest) -> None:
     """Sign this browser out."""
+    with transaction.atomic():
+        if isinstance(request.user, User):
+            audit.note("session.closed", request=request)
+        forget(request)
+
+
+def forget(request: HttpRequest) -> None:
+    """Let this browser be nobody, whose session has been ended already."""
     logout(request)
 
 
+def named_in(request: HttpRequest) -> uuid.UUID | None:
+    """The public id of this browser's session; None where nobody has signed in."""
+    facts = request.session.get(FACTS)
+    return uuid.UUID(facts["public_id"]) if facts else None
+
+
 def note_use(request: HttpRequest) -> None:
-    """Remember that this session is in use; written at most every five minutes."""
+    """Remember that this session is in use; written at most every five minutes.
+
+    What is written lasts for SESSION_COOKIE_AGE from then on, but not beyond ``LONGEST`` after the sign-in.
+    """
     facts = request.session.get(FACTS)
     if facts and timezone.now() - datetime.fromisoformat(facts["seen_at"]) > NOTE_EVERY:
         network = request.META.get("REMOTE_ADDR", "")[:64]
         request.session[FACTS] = {**facts, "seen_at": timezone.now().isoformat(), "network": network}
+        left = datetime.fromisoformat(facts["started_at"]) + LONGEST - timezone.now()
+        if left.total_seconds() < settings.SESSION_COOKIE_AGE:
+            request.session.set_expiry(max(int(left.total_seconds()), 1))
 
 
 def list_sessions(user: User, current_key: str | None) -> list[SessionInfo]:
@@ -138,8 +166,10 @@ def list_sessions(user: User, current_key: str | None) -> list[SessionInfo]:
 def end_one(user: User, public_id: uuid.UUID) -> Session:
     """End one of this person's sessions and give back what it was. Raises Http404 for anybody else's."""
     session = get_object_or_404(Session, user=user, public_id=public_id)
-    # not session.delete(), which takes the key off the object that is given back
-    Session.objects.filter(pk=session.pk).delete()
+    with transaction.atomic():
+        audit.note("session.ended", subject=audit.Subject(SubjectKind.SESSION, str(public_id), session.label))
+        # not session.delete(), which takes the key off the object that is given back
+        Session.objects.filter(pk=session.pk).delete()
     return session
 
 
@@ -148,28 +178,19 @@ def end_others(user: User, current_key: str | None) -> int:
 
     From then on no browser is a known one until it signs in again: one that was stolen is as good as new.
     """
-    User.objects.filter(pk=user.pk).update(browsers_epoch=F("browsers_epoch") + 1)
-    others = Session.objects.filter(user=user, expire_date__gt=timezone.now())
-    ended, _ = others.exclude(session_key=current_key or "").delete()
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(browsers_epoch=F("browsers_epoch") + 1)
+        others = Session.objects.filter(user=user, expire_date__gt=timezone.now())
+        ended, _ = others.exclude(session_key=current_key or "").delete()
+        audit.note("session.others_ended", detail={"sessions": ended})
     return ended
 
 
 def end_all(user: User) -> None:
     """End all of this person's sessions, and know no browser. The epoch outdoes a session being written."""
-    User.objects.filter(pk=user.pk).update(
-        session_epoch=F("session_epoch") + 1, browsers_epoch=F("browsers_epoch") + 1
-    )
-    Session.objects.filter(user=user).delete()
-
-
-def browser_label(request: HttpRequest) -> str:
-    """What a person calls the browser: ``Chrome on Linux``. For recognising it, never for deciding."""
-    agent = request.META.get("HTTP_USER_AGENT", "")
-    browser, system = _first(agent, BROWSERS), _first(agent, SYSTEMS)
-    if browser and system:
-        return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}
-    return browser or system or gettext("Unknown browser")
-
-
-def _first(agent: str, known: tuple[tuple[str, str], ...]) -> str:
-    return next((name for mark, name in known if mark in agent), "")
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(
+            session_epoch=F("session_epoch") + 1, browsers_epoch=F("browsers_epoch") + 1
+        )
+        ended, _ = Session.objects.filter(user=user).delete()
+        audit.note("session.all_ended", subject=audit.of_person(user), detail={"sessions": ended})

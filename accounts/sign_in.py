@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 from smtplib import SMTPException
+from typing import Any
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from accounts import known_browsers, language, limits, login_codes, sessions
+from accounts import audit, known_browsers, language, limits, login_codes, sessions
+from accounts.auditing import origin
 from accounts.models import SignInAttempt, User
+from accounts.models.audit import Outcome as Ended
 from accounts.models.user import normalise_email
 from accounts.network import network_of
 
@@ -58,7 +63,11 @@ def send_code(request: HttpRequest, email: str, token: str, now: datetime) -> No
 
     Raises limits.TooManyCodesError and MailNotSentError.
     """
-    attempt = limits.enter(email, network_of(request), known_browsers.known_browser(request, email), now)
+    try:
+        attempt = limits.enter(email, network_of(request), known_browsers.known_browser(request, email), now)
+    except limits.TooManyCodesError:
+        _refused_once(request, "code.asked", email, "limit")
+        raise
     person = User.objects.filter(email=email).first()
     welcome = _is_welcome(email, person)
     digits = login_codes.DIGITS
@@ -70,11 +79,13 @@ def send_code(request: HttpRequest, email: str, token: str, now: datetime) -> No
             _mail("code" if welcome else "no_account", email, code, request)
     except (SMTPException, OSError) as error:
         limits.close(attempt, Outcome.MAIL_FAILED)
+        audit.note("code.asked", email=email, request=request, **_not_done("mail", Ended.FAILED))
         log.error("sign_in_mail_failed", error=type(error).__name__)
         raise MailNotSentError from error
     login_codes.keep(email, token, code, now, sent=welcome)
     # written for both, so that the time taken tells nothing
     limits.close(attempt, Outcome.SENT if welcome else Outcome.WITHHELD)
+    audit.note("code.asked", email=email, request=request, **({} if welcome else _not_done("not_known")))
 
 
 def resend_code(request: HttpRequest) -> int:
@@ -97,8 +108,7 @@ def use_code(request: HttpRequest, code: str) -> tuple[User, str]:
     """
     pending = pending_of(request)
     user = redeem(request, pending["token"], pending["email"], code)
-    sessions.begin(request, user)
-    note_signed_in(request, user)
+    note_signed_in(request, user, sessions.begin(request, user))
     return user, pending["next"]
 
 
@@ -108,15 +118,24 @@ def redeem(request: HttpRequest, token: str, email: str, code: str) -> User:
     Raises login_codes.WrongCodeError or login_codes.SpentCodeError.
     """
     try:
-        return _person(login_codes.redeem(token, code, timezone.now()))
-    except login_codes.WrongCodeError:
+        address = login_codes.redeem(token, code, timezone.now())
+    except login_codes.WrongCodeError as wrong:
         _enter(request, email, Outcome.WRONG)
+        detail = {"why": "wrong_code", "tries_left": wrong.tries_left}
+        audit.note("session.refused", email=email, request=request, outcome=Ended.REFUSED, detail=detail)
         raise
+    except login_codes.SpentCodeError:
+        # tried as often as somebody likes: nothing is sent, and nothing counted
+        _refused_once(request, "session.refused", email, "spent_code")
+        raise
+    return _person(address, request)
 
 
-def note_signed_in(request: HttpRequest, user: User) -> None:
-    """Note that this person has signed in, for the limits and the operator."""
+def note_signed_in(request: HttpRequest, user: User, session: UUID) -> None:
+    """Note that this person has signed in, for the limits, the operator and the person."""
     _enter(request, user.email, Outcome.SIGNED_IN)
+    origin.acting_for(user)
+    audit.note("session.began", actor=user, session=session, request=request)
     log.info("signed_in", user_id=user.pk)
 
 
@@ -147,11 +166,23 @@ def _is_welcome(email: str, user: User | None) -> bool:
     return sign_up == "open" or (sign_up.startswith("@") and email.endswith(sign_up))
 
 
-def _person(email: str) -> User:
+def _person(email: str, request: HttpRequest) -> User:
     if not may_sign_in(email):  # no longer: made inactive, or sign-up closed, since the code was sent
+        _refused_once(request, "session.refused", email, "not_known")
         raise login_codes.SpentCodeError
-    user, _created = User.objects.get_or_create(email=email)
+    with transaction.atomic():
+        user, created = User.objects.get_or_create(email=email)
+        if created:
+            audit.note("person.joined", actor=user, request=request)
     return user
+
+
+def _not_done(why: str, outcome: Ended = Ended.REFUSED) -> dict[str, Any]:
+    return {"outcome": outcome, "detail": {"why": why}}
+
+
+def _refused_once(request: HttpRequest, action: str, email: str, why: str) -> None:
+    audit.note_once(action, named=f"{why} {email}", request=request, email=email, **_not_done(why))
 
 
 def _mail(kind: str, email: str, code: str, request: HttpRequest) -> None:

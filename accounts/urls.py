@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import keys, settings, sign_in
+from accounts.views import activity, keys, settings, sign_in
 
 app_name = "accounts"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("settings/refresh/", settings.refresh, name="refresh"),
     path("settings/sessions/end-others/", settings.end_other_sessions, name="end_other_sessions"),
     path("settings/sessions/<uuid:public_id>/end/", settings.end_session, name="end_session"),
+    path("activity/", activity.activity, name="activity"),
     path("keys/", keys.keys, name="keys"),
     path("keys/new/", keys.new, name="key_new"),
     path("keys/<int:number>/", keys.key, name="key"),

@@ -17,8 +17,10 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from accounts import audit
 from accounts.exchanges import client, current_exchange
 from accounts.models import Exchange, ExchangeAccount
+from accounts.models.audit import SubjectKind
 from catalog import merging
 from catalog.merging import Merged
 from catalog.models import Mirror, Service
@@ -85,14 +87,17 @@ def is_older_than(mirror: Mirror, age: timedelta) -> bool:
     return mirror.refreshed_at is None or timezone.now() - mirror.refreshed_at > age
 
 
-def refresh(*, accept_shrink: bool = False, deadline: float | None = None) -> Refreshed:
+def refresh(
+    *, accept_shrink: bool = False, deadline: float | None = None, since: Mirror | None = None
+) -> Refreshed:
     """Fetch the configured Exchange's catalogue and take over what is new.
 
-    ``deadline`` is the total of seconds that the Exchange has. Raises exchange.ExchangeError, BusyError or
+    ``deadline`` is the total of seconds that the Exchange has. With ``since``, only if nobody has tried since
+    this row was read: of many who watch, one asks the Exchange. Raises exchange.ExchangeError, BusyError or
     ImplausibleError: in each case what is kept stays as it was.
     """
     mirror = mirror_of(current_exchange())
-    lease = _take_lease(mirror)
+    lease = _take_lease(mirror, since)
     try:
         return _refresh(mirror, lease, accept_shrink=accept_shrink, left=shared(deadline))
     except BusyError:
@@ -178,6 +183,20 @@ def _fetch(mirror: Mirror, left: Callable[[], float | None]) -> Fetched | None:
     return services, providers
 
 
+def _require_plausible(mirror: Mirror, merged: Merged, *, accept_shrink: bool) -> None:
+    try:
+        require_plausible(merged)
+    except ImplausibleError:
+        if not accept_shrink:
+            raise
+        subject = audit.Subject(SubjectKind.CATALOGUE, name=mirror.exchange.base_url)
+        audit.note(
+            "catalogue.shrink_accepted",
+            subject=subject,
+            detail={"listed_before": merged.listed_before, "kept": merged.kept},
+        )
+
+
 def _write(mirror: Mirror, lease: datetime, merged: Merged, fetched: Fetched, *, accept_shrink: bool) -> bool:
     """Write the difference, all or nothing; False where a service was published since it was fetched."""
     services, providers = fetched
@@ -187,8 +206,8 @@ def _write(mirror: Mirror, lease: datetime, merged: Merged, fetched: Fetched, *,
             raise _busy()
         if held.edition != mirror.edition:
             return False
-        if held.refreshed_at is not None and not accept_shrink:
-            require_plausible(merged)
+        if held.refreshed_at is not None:
+            _require_plausible(mirror, merged, accept_shrink=accept_shrink)
         merged.write()
         Mirror.objects.filter(pk=mirror.pk).update(
             services_etag=services.etag,
@@ -201,10 +220,12 @@ def _write(mirror: Mirror, lease: datetime, merged: Merged, fetched: Fetched, *,
     return True
 
 
-def _take_lease(mirror: Mirror) -> datetime:
+def _take_lease(mirror: Mirror, since: Mirror | None) -> datetime:
     """Only one process refreshes at a time; one that died lets go after two minutes."""
     now = timezone.now()
     free = Mirror.objects.filter(Q(leased_until=None) | Q(leased_until__lt=now), pk=mirror.pk)
+    if since is not None:
+        free = free.filter(refreshed_at=since.refreshed_at, failed_at=since.failed_at)
     if not free.update(leased_until=now + LEASE):
         raise _busy()
     return now + LEASE

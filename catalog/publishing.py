@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.exchanges import gateway_for
 from accounts.models import ExchangeAccount
+from accounts.models.audit import Outcome, SubjectKind
 from catalog.mirror import note_published
+from catalog.models import Service as MirroredService
 from catalog.models_publishing import Publication
 from catalog.patience import shared
 from catalog.publish_once import Offer, take_turn
@@ -18,6 +22,7 @@ from exchange import (
     AmbiguousOutcome,
     ExchangeError,
     ExchangeProtocolError,
+    ExchangeRejected,
     GatewayError,
     Service,
 )
@@ -63,9 +68,15 @@ def publish(
         return Published(Service(id=turn.service_id, provider_id=account.provider_id, **asdict(offer)))
     try:
         published = _settle(account, offer, look_first=turn.look_first, left=shared(deadline))
-        note_published(account, published.service)
+        action = _action(account, offer)
+        with transaction.atomic():
+            note_published(account, published.service)
+            _note(action, account, offer, number=published.service.id)
     except BaseException as error:
-        turn.end(Publication.State.UNKNOWN if _in_doubt(error) else Publication.State.NOT_PUBLISHED)
+        with transaction.atomic():
+            turn.end(Publication.State.UNKNOWN if _in_doubt(error) else Publication.State.NOT_PUBLISHED)
+            if isinstance(error, ExchangeError | GatewayError):
+                _note(_action(account, offer), account, offer, error=error)
         raise
     turn.end(Publication.State.PUBLISHED, published.service.id)
     return published
@@ -129,6 +140,39 @@ def _look(account: ExchangeAccount, offer: Offer, deadline: float | None) -> Ser
             )
         ) from error
     return next((service for service in own if offer.is_what(service)), None)
+
+
+def _action(account: ExchangeAccount, offer: Offer) -> str:
+    """Whether this account has a service of this name on offer already, as far as the mirror knows."""
+    # a name that is refused may be one for which no database can be asked
+    if account.provider_id is None or not offer.name.isprintable():
+        return "service.published"
+    own = MirroredService.objects.filter(exchange=account.exchange_id, delisted_at=None, name=offer.name)
+    is_there = own.filter(provider__remote_id=account.provider_id).exists()
+    return "service.updated" if is_there else "service.published"
+
+
+def _note(
+    action: str,
+    account: ExchangeAccount,
+    offer: Offer,
+    *,
+    number: int | None = None,
+    error: ExchangeError | GatewayError | None = None,
+) -> None:
+    detail: dict[str, object] = {
+        "model_family": offer.model_family,
+        "price_per_1k_tokens": format(offer.price_per_1k_tokens, "f"),
+        "trial_tokens": offer.trial_tokens,
+    }
+    outcome = Outcome.DONE
+    if error is not None:
+        outcome = Outcome.REFUSED if isinstance(error, ExchangeRejected) else Outcome.FAILED
+        detail["error"] = type(error).__name__
+    if isinstance(error, ExchangeRejected):
+        detail["rules"] = audit.rules_of(error.rules)
+    subject = audit.Subject(SubjectKind.SERVICE, "" if number is None else number, offer.name)
+    audit.note(action, account=account, subject=subject, outcome=outcome, detail=detail)
 
 
 def _in_doubt(error: BaseException) -> bool:

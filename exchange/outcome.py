@@ -3,8 +3,31 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exchange.errors import ExchangeError, ExchangeUnreachable
+from exchange.errors import (
+    AmbiguousOutcome,
+    CircuitOpen,
+    ExchangeError,
+    ExchangeProtocolError,
+    ExchangeRejected,
+    ExchangeUnavailable,
+    ExchangeUnreachable,
+    RateLimited,
+    TooManyCalls,
+)
 from exchange.http_log import log_broken_listener
+
+# the narrower first
+_KINDS: tuple[tuple[type[ExchangeError], str], ...] = (
+    (TooManyCalls, "too_many_calls"),
+    (CircuitOpen, "circuit_open"),
+    (ExchangeUnreachable, "unreachable"),
+    (ExchangeUnavailable, "unavailable"),
+    (RateLimited, "rate_limited"),
+    (ExchangeRejected, "rejected"),
+    (ExchangeProtocolError, "protocol_error"),
+    (AmbiguousOutcome, "ambiguous"),
+)
+_UNTRIED = ("too_many_calls", "circuit_open")
 
 
 @dataclass(frozen=True)
@@ -20,6 +43,18 @@ class Outcome:
     error: ExchangeError | None
     operation: str
     duration_ms: float
+
+    @property
+    def kind(self) -> str:
+        """What became of it in a word, for counting: "ok", or the branch of the error tree."""
+        if self.error is None:
+            return "ok"
+        return next((kind for error, kind in _KINDS if isinstance(self.error, error)), "error")
+
+    @property
+    def was_tried(self) -> bool:
+        """Whether a request was made, or a connection tried."""
+        return self.kind not in _UNTRIED
 
 
 def tell(

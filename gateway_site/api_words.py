@@ -24,7 +24,7 @@ REFUSED = {
     409: "It cannot be done as things stand.",
     411: "The body's length is not said: `Content-Length` is missing.",
     413: "More than this address takes.",
-    414: "The address is longer than 4,094 bytes. The web server says so itself, before the site sees it.",
+    414: "The address is longer than 8,170 bytes. The web server says so itself, before the site sees it.",
     415: "The body is not said to be JSON.",
     422: "Understood, and something in it cannot be right: `problems` names each field.",
     429: "Too often. `Retry-After` says when to go on.",
@@ -37,7 +37,7 @@ REFUSED = {
 ALWAYS = (400, 411, 413, 503)
 """What any request can meet before anybody looks at what it asks for."""
 
-WEB_SERVER = {414: {"description": REFUSED[414], "content": {"text/html": {"schema": {"type": "string"}}}}}
+WEB_SERVER = {414: {"description": REFUSED[414], "content": {"text/plain": {"schema": {"type": "string"}}}}}
 """What is answered in front of the site: without envelope and request's id."""
 
 HEADERS: dict[str, dict[str, Any]] = {
@@ -67,6 +67,10 @@ CODES: dict[str, tuple[int, str]] = {
     "scope_missing": (403, "The key works, and lacks the scope; the message names it."),
     "person_needed": (403, "A key cannot do this: sign in."),
     "csrf": (403, "A change by the cookie lacks X-CSRFToken, or has another's."),
+    "https_needed": (
+        403,
+        "Sent in clear where only https is taken: a key that was in it needs a new secret.",
+    ),
     "forbidden": (403, "Not allowed for another reason."),
     "not_found": (404, "No such address or number, or somebody else's."),
     "nothing_fits": (404, "There is no such offer; the message says what came nearest."),
@@ -86,7 +90,7 @@ CODES: dict[str, tuple[int, str]] = {
     "too_many_requests": (429, "More requests in a minute than this site allows."),
     "too_many_codes": (429, "More sign-in codes than an address or a network may ask for."),
     "server_error": (500, "Tell the operator the request_id."),
-    "busy": (503, "The site's database could not do it now. Nothing was done: try again."),
+    "busy": (503, "The site's database could not do it now. Send the same again, with the same ids."),
     "mail_not_sent": (503, "The email with the code could not be sent."),
     "catalogue_unavailable": (503, "There is no catalogue yet, and the Exchange does not answer."),
     "exchange_unavailable": (503, "The Exchange did not do it. Nothing has changed: try again."),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db import transaction
+
+from accounts import audit
 from accounts.commands import DEADLINE, acting_user
 from accounts.exchanges import gateway_for
 from accounts.models import User
@@ -57,6 +60,9 @@ def bootstrap(config: GatewayConfig) -> Bootstrapped:
             trial_tokens=config.trial_tokens,
             deadline=DEADLINE,
         )
+    audit.note(
+        "site.bootstrapped", account=account, detail={"published": config.publish_name if publishes else None}
+    )
     gateway = gateway_for(account)
     summary = usage_summary(account, deadline=DEADLINE)
     return Bootstrapped(user=gateway.user, provider=gateway.provider, service=service, summary=summary)
@@ -64,8 +70,12 @@ def bootstrap(config: GatewayConfig) -> Bootstrapped:
 
 def make_operator(email: str) -> User:
     """Let this person, known or new or made inactive, into the Django admin with every right."""
-    user, _created = User.objects.get_or_create(email=normalise_email(email))
-    if not (user.is_active and user.is_staff and user.is_superuser):
-        user.is_active = user.is_staff = user.is_superuser = True
-        user.save(update_fields=["is_active", "is_staff", "is_superuser"])
+    with transaction.atomic():
+        user, created = User.objects.get_or_create(email=normalise_email(email))
+        if created:
+            audit.note("person.added", subject=audit.of_person(user))
+        if not (user.is_active and user.is_staff and user.is_superuser):
+            user.is_active = user.is_staff = user.is_superuser = True
+            user.save(update_fields=["is_active", "is_staff", "is_superuser"])
+            audit.note("person.operator_given", subject=audit.of_person(user), detail={"superuser": True})
     return user

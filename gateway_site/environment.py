@@ -20,6 +20,7 @@ from gateway_site.config_values import boolean, shown
 
 DEPLOYMENT_VARIABLES = (
     "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
     "DEBUG",
     "ALLOWED_HOSTS",
     "CSRF_TRUSTED_ORIGINS",
@@ -28,6 +29,7 @@ DEPLOYMENT_VARIABLES = (
     "CACHE_URL",
     "EMAIL_URL",
     "TRUSTED_PROXIES",
+    "METRICS_TOKEN",
 )
 DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 URL_EXAMPLES = {
@@ -70,6 +72,12 @@ def resolve_files(variables: MutableMapping[str, str], names: Iterable[str] = DE
         pointed = variables.pop(f"{name}_FILE", None)
         if value is not None and pointed:
             variables[name] = value
+
+
+def secret_files(variables: Mapping[str, str], names: Iterable[str] = DEPLOYMENT_VARIABLES) -> dict[str, str]:
+    """The files from which ``resolve_files`` will take what is secret, by the variable that names each."""
+    pointers = [f"{name}_FILE" for name in names]
+    return {pointer: variables[pointer] for pointer in pointers if variables.get(pointer)}
 
 
 def read_boolean(variables: Mapping[str, str], name: str, *, default: bool) -> bool:

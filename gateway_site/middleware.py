@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import uuid
 from collections.abc import Callable
 
@@ -11,22 +12,27 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
-from accounts.api.errors import of_status, respond
+from accounts.api.errors import https_needed, of_status, respond
 
 API, JSON = "/api/", "application/json"
 Handler = Callable[[HttpRequest], HttpResponseBase]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_REQUEST_ID")
+THIS_MACHINE = "127.0.0.1"
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def trust_only_our_proxies(get_response: Handler) -> Handler:
     """Let REMOTE_ADDR name the client: the peer, or whom a proxy of ``TRUSTED_PROXIES`` says it speaks for.
 
     Forwarding headers of anybody else are removed, so that nothing further in can believe them by mistake.
+    Who comes over a UNIX socket has no address, and is on this machine: 127.0.0.1.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         meta = request.META
+        if not meta.get("REMOTE_ADDR"):
+            meta["REMOTE_ADDR"] = THIS_MACHINE
         if is_trusted(read_address(meta.get("REMOTE_ADDR", ""))):
             hops = [read_address(hop) for hop in meta.get("HTTP_X_FORWARDED_FOR", "").split(",")]
             # from the nearest hop back: the first that is no proxy of ours is the client
@@ -42,10 +48,14 @@ def trust_only_our_proxies(get_response: Handler) -> Handler:
 
 
 def name_the_request(get_response: Handler) -> Handler:
-    """Give each request an identifier of ours: in its log lines, towards the Exchange and in the answer."""
+    """Give each request an identifier: in its log lines, towards the Exchange and in the answer.
+
+    The one that a proxy of ours gave it, where that is well-formed: nobody else's reaches this far.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        request_id = uuid.uuid4().hex
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = get_response(request)
@@ -66,11 +76,16 @@ def answer_programs_in_json(get_response: Handler) -> Handler:
         if not request.path.startswith(API):
             return response
         response.headers.setdefault("Cache-Control", "private, no-store")
+        is_led_on = response.status_code == 301 and settings.SECURE_SSL_REDIRECT and not request.is_secure()
+        if is_led_on:
+            # a program would follow, go on sending its key in clear, and nobody would notice
+            del response.headers["Location"]
+            response.status_code = 403
         is_ours = response.headers.get("Content-Type", "").startswith(JSON)
         if response.status_code < 400 or is_ours or not isinstance(response, HttpResponse):
             return response
         # in place: what the middlewares within have said of this answer stays, and it is closed once
-        told = respond(of_status(response.status_code))
+        told = respond(https_needed() if is_led_on else of_status(response.status_code))
         response.content = told.content
         response.headers["Content-Type"] = told.headers["Content-Type"]
         response.headers["Content-Length"] = str(len(told.content))

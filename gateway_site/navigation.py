@@ -94,7 +94,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         section="accounts:",
         icon="cog-6-tooth",
         children=(
-            Item(title=_("Account"), view="accounts:settings"),
+            Item(title=_("Account"), view="accounts:settings", under=("accounts:activity",)),
             Item(
                 title=_("API keys"),
                 view="accounts:keys",

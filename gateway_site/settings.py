@@ -9,6 +9,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from gateway_site import databases
 from gateway_site import environment as env
 from gateway_site.config import load_config
 from gateway_site.log_format import STDERR_LEVEL, logging_settings
@@ -17,12 +18,17 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
 env.read_dotenv(BASE_DIR, os.environ)
+SECRET_FILES = env.secret_files(os.environ)
 env.resolve_files(os.environ)
 TOKLIGENCE = load_config(BASE_DIR)
 LIVE = TOKLIGENCE.environment == "live"
 
 # Refused by a system check when empty (gateway_site.E001): there is no default to forget.
 SECRET_KEY = os.environ.get("SECRET_KEY", "")
+# what was signed by these is still good: the keys before, while one is exchanged for another
+SECRET_KEY_FALLBACKS = env.read_list(os.environ, "SECRET_KEY_FALLBACKS")
+# what a program shows that reads /metrics; "": only the operator's browser may
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()
 DEBUG = env.read_boolean(os.environ, "DEBUG", default=False)
 OUR_HOSTS = [] if LIVE else ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = env.read_list(os.environ, "ALLOWED_HOSTS", OUR_HOSTS)
@@ -43,16 +49,25 @@ INSTALLED_APPS = [
     "django.forms",
     "csp",
     "django_htmx",
+    "django_prometheus",
     "heroicons",
 ]
 MIDDLEWARE = [
+    # outermost: what refuses a request further in, an error page or a file has these headers, too
+    "csp.middleware.CSPMiddleware",
+    "gateway_site.security_headers.complete",
     "gateway_site.middleware.trust_only_our_proxies",
     "gateway_site.middleware.name_the_request",
+    "accounts.middleware.name_the_origin",
+    "gateway_site.metrics.requests.observe_requests",
     "gateway_site.middleware.answer_head_without_a_body",
+    "gateway_site.health.answer_probes",
+    # within the probes, which nobody wants to see counted; and by view within the static files
+    "gateway_site.metrics.middleware.BeforeMiddleware",
     "gateway_site.middleware.answer_programs_in_json",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "gateway_site.metrics.middleware.AfterMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -101,25 +116,21 @@ DATABASES: dict[str, dict[str, Any]] = {
         env.DATABASE_ENGINES,
     )
 }
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"] == databases.SQLITE:
     env.make_private_file(DATABASES["default"]["NAME"], "environment: DATABASE_URL")
-    DATABASES["default"]["OPTIONS"] = {
-        # a writer waits its turn instead of failing at the first write after a read
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
-        # FULL: what is committed is on the disk
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-    }
-# kept open between a thread's requests: opening one costs more than most queries
-DATABASES["default"] = {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True} | DATABASES["default"]
+DATABASES["default"] = databases.completed(DATABASES["default"], os.environ)
 CACHES = {"default": env.read_url(os.environ, "CACHE_URL", "locmemcache://", environ.Env.cache_url_config)}
 if CACHES["default"]["BACKEND"].endswith(".LocMemCache"):
     # with Django's 300, what one caller looks for throws out how often another has asked
     CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 20_000)
+elif CACHES["default"]["BACKEND"].endswith(".redis.RedisCache"):
+    CACHES["default"]["BACKEND"] = "gateway_site.cache.RedisCache"  # the same, and the site goes on without
 
 EMAIL_SETTINGS = env.read_url(os.environ, "EMAIL_URL", "consolemail://", environ.Env.email_url_config)
 EMAIL_ON_TERMINAL = EMAIL_SETTINGS["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"
 EMAIL_BACKEND = "gateway_site.mail.EmailBackend" if EMAIL_ON_TERMINAL else EMAIL_SETTINGS["EMAIL_BACKEND"]
+if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":
+    EMAIL_BACKEND = "gateway_site.metrics.mails.EmailBackend"  # the same, and counts
 EMAIL_HOST = EMAIL_SETTINGS["EMAIL_HOST"] or "localhost"
 EMAIL_HOST_USER = EMAIL_SETTINGS["EMAIL_HOST_USER"] or ""
 EMAIL_HOST_PASSWORD = EMAIL_SETTINGS["EMAIL_HOST_PASSWORD"] or ""
@@ -139,11 +150,13 @@ LOGIN_REDIRECT_URL = "usage:dashboard"
 LOGOUT_REDIRECT_URL = "accounts:login"
 
 SESSION_ENGINE = "accounts.session_store"
-SESSION_COOKIE_NAME = "tgw_session"
+# nobody but this very host, over HTTPS, can set a cookie of such a name
+COOKIE_PREFIX = "__Host-" if LIVE else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}tgw_session"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LIVE
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_NAME = "tgw_csrf"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}tgw_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "gateway_site.errors.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -152,7 +165,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = LIVE
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if LIVE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = LIVE
 # only believed because trust_only_our_proxies has removed it from every request of anybody else
@@ -199,6 +212,9 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["gateway_site.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
+
+# seconds, of the histograms of requests
+PROMETHEUS_LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 LOGGING_CONFIG = "gateway_site.log_format.configure"
 LOG_FILE = str(BASE_DIR / TOKLIGENCE.log_file) if TOKLIGENCE.log_file else ""

@@ -2,7 +2,9 @@ from django.contrib import admin
 from django.urls import include, path
 
 from gateway_site import api, health
+from gateway_site.metrics.views import metrics
 
+handler500 = "gateway_site.errors.server_error"
 urlpatterns = [
     # first: programs ask it more often than people open pages
     path("api/v1/", api.urls),
@@ -12,4 +14,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

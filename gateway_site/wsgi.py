@@ -11,8 +11,11 @@ from django.core.wsgi import get_wsgi_application
 
 from gateway_site.config import ConfigError
 from gateway_site.content_type import read_as_utf_8
+from gateway_site.databases import WEB
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.settings")
+# before the settings are read: a request has less time than a command
+os.environ.setdefault(WEB, "1")
 # gunicorn's code for "does not start": with another it would start worker after worker, for ever
 CANNOT_START = 3
 

@@ -46,6 +46,13 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+ACCESS_LINE = (
+    '{"event": "request", "method": "%(m)s", "path": "%(U)s", "status": %(s)s, "duration_us": %(D)s, '
+    '"request_id": "%({x-request-id}o)s"}'
+)
+"""With --verbosity 2: a JSON object for each request. gunicorn escapes quotes in what comes from outside."""
+
+
 class ExchangeServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Serves the sandbox on a listening socket until SIGINT or SIGTERM, and then exits with 0."""
 
@@ -61,6 +68,7 @@ class ExchangeServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no 
             "graceful_timeout": 1,
             "loglevel": "info" if verbose else "warning",
             "accesslog": "-" if verbose else None,
+            "access_log_format": ACCESS_LINE,
             "control_socket_disable": True,
             # Nobody speaks for another caller here, not even on this machine.
             "forwarded_allow_ips": "",

@@ -79,6 +79,7 @@ def site_environment(folder: Path, exchange_url: str, env: Mapping[str, str] | N
         "SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz",
         "DATABASE_URL": f"sqlite:///{folder / 'gateway.sqlite3'}",
         "EMAIL_URL": f"filemail:///{folder / 'mail'}",
+        "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
         **(env or {}),
     }
 
@@ -91,7 +92,7 @@ def running_site(
     environment = site_environment(folder, exchange_url, env)
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, cwd=REPOSITORY, env=environment, check=True)
-    _collect_static_files(environment)
+    collect_static_files(environment)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -113,7 +114,7 @@ def running_site(
         process.wait(30)
 
 
-def _collect_static_files(environment: Mapping[str, str]) -> None:
+def collect_static_files(environment: Mapping[str, str]) -> None:
     """Collect them, unless they are there: sites that run have them open, and one folder serves them all."""
     sources = [*(REPOSITORY / "static").rglob("*"), REPOSITORY / "requirements.txt"]
     facts = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in sources)

@@ -40,6 +40,8 @@ __all__ = [
 
 MOST_AT_ONCE = 1000
 TRIES = 8
+IDS_TOLD = 20
+"""Entries of which a log line names each id."""
 T = TypeVar("T")
 
 log = structlog.get_logger("gateway.ledger")
@@ -66,7 +68,16 @@ def record(
     results = _patiently(lambda: together.append(writer, judged))
     new = [result.entry for result in results if result.status == "recorded" and result.entry]
     if new:
-        log.info("entries_recorded", account=account.pk, entries=len(new), seq=new[-1].seq, source=source)
+        log.info(
+            "entries_recorded",
+            account=account.pk,
+            entries=len(new),
+            first_seq=new[0].seq,
+            seq=new[-1].seq,
+            source=source,
+            # by which the line of their delivery is found; those of a large batch by their numbers
+            entry_id=[str(entry.entry_id) for entry in new] if len(new) <= IDS_TOLD else None,
+        )
     return results
 
 

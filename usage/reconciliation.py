@@ -7,6 +7,7 @@ while the Exchange is asked.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
@@ -40,6 +41,7 @@ from usage.reconciling.runs import (
     surplus_of,
 )
 from usage.reconciling.totals import Books, books_of
+from usage.turns import turn
 
 __all__ = [
     "NothingToAcknowledge",
@@ -53,6 +55,8 @@ __all__ = [
 
 PAGE = 1000
 """Lines of a statement that are asked for at a time: the contract's most."""
+LOOKS_EVERY = 0.2
+"""Seconds between two looks whether another process is through with the same account."""
 Left = Callable[[], float | None]
 
 
@@ -63,9 +67,21 @@ class _OutOfTimeError(Exception):
 def reconcile(account: ExchangeAccount, *, deadline: float | None = None) -> ReconciliationRun:
     """Compare now, and keep what came of it; an Exchange that is away makes a run that says so.
 
-    ``deadline`` is the total of seconds; None reads a statement of any length to its end.
+    One process compares an account's books at a time; another waits for it. ``deadline`` is the total of
+    seconds; None reads a statement of any length to its end.
     """
-    started_at, left = timezone.now(), shared(deadline)
+    asked_at, left = timezone.now(), shared(deadline)
+    while True:
+        with turn(f"reconcile {account.pk}") as ours:
+            if ours:
+                return _reconcile(account, left)
+        if left() == 0:
+            return keep_unavailable(account, asked_at, _(words.UNDER_WAY))
+        time.sleep(LOOKS_EVERY)
+
+
+def _reconcile(account: ExchangeAccount, left: Left) -> ReconciliationRun:
+    started_at = timezone.now()
     if account.exchange.base_url != settings.TOKLIGENCE.base_url:
         return keep_unavailable(account, started_at, _(words.OTHER_EXCHANGE))
     head = Chain.objects.filter(account=account).first()

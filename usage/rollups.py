@@ -9,10 +9,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import F, Sum
 
 from accounts.models import ExchangeAccount
 from usage.models import Chain, LedgerEntry, UsageRollup
 from usage.models.rollup import Grain
+from usage.writing.inserting import execute_many
 
 
 class Key(NamedTuple):
@@ -53,8 +55,16 @@ def add(account_id: int, entries: Iterable[LedgerEntry]) -> None:
     if not sums:
         return
     rows = [(account_id, *key, *sums[key]) for key in sorted(sums)]
-    with connection.cursor() as cursor:
-        cursor.executemany(_upsert(), [_adapted(row) for row in rows])
+    execute_many(_upsert(), [_adapted(row) for row in rows])
+
+
+def of_key(account_id: int, key_id: int) -> tuple[int, int]:
+    """The tokens and nano-dollars of all entries under this key, net of reversals."""
+    days = UsageRollup.objects.filter(account=account_id, grain=Grain.DAY, key_id=key_id)
+    sums = days.aggregate(
+        tokens=Sum(F("prompt_tokens") + F("completion_tokens"), default=0), nanos=Sum("cost_nanos", default=0)
+    )
+    return int(sums["tokens"]), int(sums["nanos"])
 
 
 def rebuild(account: ExchangeAccount) -> int:

@@ -11,6 +11,7 @@ from django.db import connection
 
 from accounts.models import ExchangeAccount
 from usage.models import Delivery, DeliveryTally, LedgerEntry
+from usage.writing.inserting import execute_many
 
 State = Delivery.State
 FIGURES = ("entries", "tokens", "cost_nanos")
@@ -70,8 +71,7 @@ def move(account_id: int, moves: Iterable[Move]) -> None:
     rows: list[tuple[str | int, ...]] = [
         (account_id, *which, *change) for which, change in sorted(changes.items()) if any(change)
     ]
-    with connection.cursor() as cursor:
-        cursor.executemany(_upsert(), rows)
+    execute_many(_upsert(), rows)
 
 
 def of(account: ExchangeAccount) -> dict[tuple[str, str], DeliveryTally]:

@@ -6,13 +6,7 @@ when a migration makes a table anew: ``post_migrate`` puts them back, and verify
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
-from django.db.backends.base.base import BaseDatabaseWrapper
-
+from accounts.append_only import Triggers
 from usage.models import LedgerEntry
 
 TABLE = LedgerEntry._meta.db_table
@@ -70,78 +64,8 @@ _POSTGRES = {
     ),
 }
 
+_LEDGER = Triggers(table=TABLE, sqlite=_SQLITE, postgres=_POSTGRES, functions=_POSTGRES_FUNCTIONS)
 
-def install(connection: BaseDatabaseWrapper) -> None:
-    """Put every trigger where it belongs, as it is written here."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            for name, body in _POSTGRES_FUNCTIONS.items():
-                cursor.execute(
-                    f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"
-                )
-        drop(connection)
-        for name, body in _triggers(connection).items():
-            cursor.execute(f"CREATE TRIGGER {name} {body}")
-
-
-def drop(connection: BaseDatabaseWrapper) -> None:
-    """Take every trigger away: for a migration that must, and for tests."""
-    on_table = f" ON {TABLE}" if connection.vendor == "postgresql" else ""
-    with connection.cursor() as cursor:
-        for name in _triggers(connection):
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on_table}")
-
-
-def missing(connection: BaseDatabaseWrapper) -> list[str]:
-    """The triggers that are not there, not switched on, or not as they are written here."""
-    with connection.cursor() as cursor:
-        found = dict(_found(cursor, connection.vendor))
-    wanted = {name: f"CREATE TRIGGER {name} {body}" for name, body in _triggers(connection).items()}
-    if connection.vendor == "postgresql":
-        wanted |= _POSTGRES_FUNCTIONS
-    return [name for name, sql in wanted.items() if _plain(found.get(name)) != _plain(sql)]
-
-
-@contextmanager
-def lifted(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Without the triggers inside the block: for tests that must empty or tamper with the table."""
-    drop(connection)
-    try:
-        yield
-    finally:
-        install(connection)
-
-
-def reinstall(*, using: str, **_kwargs: Any) -> None:
-    """After migrations have run: receives ``post_migrate``."""
-    from django.db import connections
-
-    connection = connections[using]
-    if TABLE in connection.introspection.table_names() and missing(connection):
-        install(connection)
-
-
-def _triggers(connection: BaseDatabaseWrapper) -> dict[str, str]:
-    return _POSTGRES if connection.vendor == "postgresql" else _SQLITE
-
-
-def _found(cursor: Any, vendor: str) -> list[tuple[str, str]]:
-    if vendor == "postgresql":
-        # O: fires in ordinary sessions; one that is disabled does not count
-        cursor.execute(
-            "SELECT tgname, pg_get_triggerdef(oid, true) FROM pg_trigger "
-            "WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal AND tgenabled IN ('O', 'A') "
-            "UNION ALL SELECT DISTINCT proname, prosrc FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
-            "WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal",
-            [TABLE, TABLE],
-        )
-    else:
-        cursor.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [TABLE]
-        )
-    return list(cursor.fetchall())
-
-
-def _plain(sql: str | None) -> str:
-    """Without what a database adds or changes as it keeps it: case, space and brackets."""
-    return re.sub(r"[\s()]", "", sql or "").lower()
+install, drop, missing = _LEDGER.install, _LEDGER.drop, _LEDGER.missing
+lifted, reinstall = _LEDGER.lifted, _LEDGER.reinstall
+_triggers = _LEDGER.of

@@ -20,7 +20,8 @@ from accounts import api_keys
 from accounts.api import tokens
 from accounts.api.errors import ApiError, not_signed_in
 from accounts.api.json import require_json
-from accounts.api.rates import count
+from accounts.api.rates import count, count_failure
+from accounts.auditing.refused_keys import note_refused
 from accounts.models import ApiKey, ExchangeAccount, User
 from accounts.models.api_key import Scope
 from accounts.registration import account_of
@@ -67,6 +68,8 @@ class BearerKey(AuthBase):
         kind, _space, text = header.partition(" ")
         key = api_keys.key_of(text.strip()) if kind.lower() == "bearer" else None
         if key is None:
+            note_refused(request, text.strip())
+            count_failure(request, "key")
             raise not_signed_in()
         structlog.contextvars.bind_contextvars(key_id=key.pk)
         count(f"key:{key.pk}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI, Schema
@@ -102,6 +102,12 @@ def not_signed_in() -> ApiError:
     return ApiError(401, "not_authenticated", text, headers={"WWW-Authenticate": "Bearer"})
 
 
+def https_needed() -> ApiError:
+    """403: what was sent came in clear, where that is not allowed."""
+    text = _("Use https. What you sent came in clear: if a key was in it, give the key a new secret.")
+    return ApiError(403, "https_needed", text)
+
+
 def too_many(wait: int) -> ApiError:
     """429: too often; ``wait`` is in seconds."""
     text = _("Too many requests. Wait %(seconds)d seconds, then go on.") % {"seconds": wait}
@@ -129,6 +135,10 @@ def of_status(status: int) -> ApiError:
         ),
         411: ("length_required", _("Say how long the body is: send Content-Length.")),
         413: ("too_large", _("That is more than this address takes. Send less at a time.")),
+        503: (
+            "busy",
+            _("The site's database could not do it now. Send the same again in a moment, with the same ids."),
+        ),
     }
     usual = ("server_error", _("Something went wrong here. It is in the site's log, under the request's id."))
     code, message = said.get(status, usual)
@@ -199,15 +209,17 @@ def install(api: NinjaAPI) -> None:
     ):
         api.add_exception_handler(kind, lambda _request, error: respond(answer(error)))
     api.add_exception_handler(OperationalError, _busy)
+    api.add_exception_handler(InterfaceError, _busy)
     # whoever sent it is gone: no fault of ours, and nobody reads the answer
     api.add_exception_handler(UnreadablePostError, lambda _request, _error: respond(of_status(400)))
 
 
-def _busy(_request: HttpRequest, error: OperationalError | type[OperationalError]) -> HttpResponse:
+def _busy(_request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     """503: a database that is locked, full or away. Who sends the same again, with its id, is right."""
     log.error("database_unavailable", exc_info=error)
-    text = _("The site's database could not do it now. Nothing was done: try again in a moment.")
-    return respond(ApiError(503, "busy", text, headers={"Retry-After": str(BUSY_FOR)}))
+    told = of_status(503)
+    told.headers["Retry-After"] = str(BUSY_FOR)
+    return respond(told)
 
 
 def _of_fields(error: ValidationError) -> ApiError:

@@ -18,6 +18,7 @@ from accounts.api.callers import PEOPLE, ApiRequest
 from accounts.api.errors import ApiError, invalid
 from accounts.api.json import Body
 from accounts.api.profile import ProfileOut, profile_of
+from accounts.api.rates import count_failure
 from accounts.api.responses import BODY, refusals
 from accounts.models.user import LONGEST_EMAIL, is_mailable, normalise_email
 
@@ -68,7 +69,7 @@ def login(request: HttpRequest, body: LoginIn) -> ChallengeOut:
     return ChallengeOut(challenge=challenge, expires_at=now + login_codes.VALID_FOR)
 
 
-@router.post("/verify", response={200: SignedInOut, **refusals(*BODY)}, summary="Sign in with the code")
+@router.post("/verify", response={200: SignedInOut, **refusals(*BODY, 429)}, summary="Sign in with the code")
 def verify(request: HttpRequest, response: HttpResponse, body: VerifyIn) -> SignedInOut:
     """Use the code up: the answer sets the cookie, and the account is registered at the Exchange.
 
@@ -83,11 +84,13 @@ def verify(request: HttpRequest, response: HttpResponse, body: VerifyIn) -> Sign
         text = _("That code is not right. Tries left: %(left)d.") % {"left": left}
         raise ApiError(422, "wrong_code", text, field="code") from error
     except login_codes.SpentCodeError as error:
+        # a wrong code is counted by its challenge, and challenges by their mails; this is bounded by nothing
+        count_failure(request, "challenge")
         text = _("This code can no longer be used. Ask for another by auth/login.")
         raise ApiError(422, "spent_code", text, field="code") from error
     label = _("API (%(browser)s)") % {"browser": sessions.browser_label(request)}
     public_id = sessions.begin_apart(request, user, label=label[:80], lifetime=tokens.LIFETIME)
-    sign_in.note_signed_in(request, user)
+    sign_in.note_signed_in(request, user, public_id)
     registration.ensure_at_sign_in(user)
     expires_at = tokens.give(response, public_id)
     profile = profile_of(user, registration.account_of(user))

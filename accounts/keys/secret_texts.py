@@ -35,7 +35,7 @@ _LIVE = Prepared(
 )
 
 
-def add(key: ApiKey, form_token: str = "") -> tuple[ApiKeySecret, str]:
+def add(key: ApiKey, form_token: str = "") -> tuple[ApiKeySecret, str]:  # nosec B107 - names a form
     """Give the key another secret: its row, and its text, which nobody can show again.
 
     Raises IntegrityError where this form has made one before.
@@ -71,6 +71,12 @@ def find(text: str) -> ApiKeySecret | None:
         # of several at the same instant one writes
         before.update(last_used_at=now)
     return secret
+
+
+def prefix_of(text: str) -> str:
+    """The readable beginning of what has a secret's form, by which it can be found; "" for anything else."""
+    found = _SECRET.fullmatch(text)
+    return found[1] if found else ""
 
 
 def retire(key: ApiKey, *, but: ApiKeySecret, overlap: timedelta) -> None:

@@ -384,18 +384,19 @@ def test_how_many_queries_one_key_takes(account: ExchangeAccount) -> None:
     # the session with its person; the key; its secrets; what it spent
     with counted_queries(4):
         ada.get(f"/keys/{number}")
-    # the session; the key and its secret are put in; the key, its secrets and what it spent, for the answer
-    with counted_queries(6):
-        ada.post("/keys", {"label": "x"})
-    # the session, the key, its secrets; the change; what it spent
-    with counted_queries(5):
-        ada.patch(f"/keys/{number}", {"label": "y"})
-    # the session, the key, its secrets; the key locked, the secret put in, those before it end; then the key,
-    # its secrets and what it spent, for the answer
+    # the session; the person is locked and their keys are counted; the key and its secret are put in; the
+    # audit event; the key, its secrets and what it spent, for the answer
     with counted_queries(9):
+        ada.post("/keys", {"label": "x"})
+    # the session, the key, its secrets; the change, the audit event; what it spent
+    with counted_queries(6):
+        ada.patch(f"/keys/{number}", {"label": "y"})
+    # the session, the key, its secrets; the key locked, the secret put in, those before it end; the audit
+    # event; then the key, its secrets and what it spent, for the answer
+    with counted_queries(10):
         ada.post(f"/keys/{number}/rotate")
-    # the session, the key, its secrets; the end; when that is
-    with counted_queries(5):
+    # the session, the key, its secrets; the end, the audit event; when that is
+    with counted_queries(6):
         ada.delete(f"/keys/{number}")
 
 

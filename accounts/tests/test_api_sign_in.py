@@ -395,8 +395,8 @@ def test_how_many_queries_asking_takes() -> None:
     make_account(user=make_user(email=ADA))
     # old attempts are forgotten; the attempt is entered; has the address signed in from this network; six
     # limits are counted; may the address sign in; is it being guessed; old codes are forgotten; the code of
-    # this challenge is looked for and put in; the attempt is closed
-    with counted_queries(15):
+    # this challenge is looked for and put in; the attempt is closed; the audit event
+    with counted_queries(16):
         challenge(nobody())
 
 
@@ -405,6 +405,7 @@ def test_how_many_queries_signing_in_takes(desk: Desk) -> None:
     asked, code = challenge(nobody()), mailed_code()
     # the code's address, the code, the try counted, the code used; may the person sign in, the person; old
     # sessions are forgotten, the new one's key is free, it is put in, the last sign-in noted, the session
-    # kept with its owner; the attempt noted; the account, how the Exchange did, what it told, the account
-    with counted_queries(16):
+    # kept with its owner; the attempt noted, the audit event; the account, how the Exchange did, what it
+    # told, the account
+    with counted_queries(17):
         verify(nobody(), asked, code)

@@ -200,9 +200,9 @@ def test_its_queries(signed_in: Client, key: ApiKey) -> None:
     # 7 what was spent, 8 whether the books differ
     with counted_queries(8):
         signed_in.get(url(key))
-    # 1 to 6 as above, 7 the change, 8 the notice, which the session keeps
-    with counted_queries(8):
+    # 1 to 6 as above, 7 the change, 8 the audit event, 9 the notice, which the session keeps
+    with counted_queries(9):
         assert signed_in.post(url(key), typed()).status_code == 302
-    # 1 to 4 as above, 5 its end, 6 when that was, 7 the notice
-    with counted_queries(7):
+    # 1 to 4 as above, 5 its end, 6 the audit event, 7 when that was, 8 the notice
+    with counted_queries(8):
         signed_in.post(url(key, "revoke/"))

@@ -204,7 +204,7 @@ def test_its_queries(signed_in: Client) -> None:
     # 1 session, 2 user, 3 the account with its Exchange, 4 the services, 5 whether the books differ
     with counted_queries(5):
         signed_in.get(NEW)
-    # 1 to 4 as above, 5 whether this form made a key before, 6 the key, 7 its secret,
-    # 8 whether the books differ
-    with counted_queries(8):
+    # 1 to 4 as above, 5 whether this form made a key before, 6 the person is locked, 7 the keys are counted,
+    # 8 the key, 9 its secret, 10 the audit event, 11 whether the books differ
+    with counted_queries(11):
         make(signed_in)

@@ -136,10 +136,10 @@ def test_the_list_names_what_still_works(signed_in: Client, old: str) -> None:
 
 def test_its_queries(signed_in: Client, old: str) -> None:
     # 1 session, 2 user, 3 the key, 4 its secrets, 5 whether this form made one before, 6 the key once more,
-    # locked, 7 the new secret, 8 the end of the others, 9 the account with its Exchange, 10 the services,
-    # 11 whether the books differ
+    # locked, 7 the new secret, 8 the end of the others, 9 the audit event, 10 the account with its Exchange,
+    # 11 the services, 12 whether the books differ
     number = ApiKey.objects.get().pk
-    with counted_queries(11):
+    with counted_queries(12):
         signed_in.post(
             f"/accounts/keys/{number}/rotate/", {"overlap": str(DAY), "form_token": uuid.uuid4().hex}
         )

@@ -1,4 +1,4 @@
-"""The settings page: profile, registration at the Exchange, sessions, appearance and language."""
+"""The settings page: profile, registration at the Exchange, sessions, activity, appearance and language."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 from accounts import language as languages
 from accounts import registration, sessions
 from accounts import theme as themes
+from accounts.auditing.activity import FEW, activity_of
 from accounts.failures import explain_with_rules, failure_of
 from accounts.forms import ProfileForm, ProviderForm
 from accounts.profile import rename
@@ -73,7 +74,7 @@ def refresh(request: SignedInRequest) -> HttpResponse:
 def end_session(request: SignedInRequest, public_id: uuid.UUID) -> HttpResponse:
     ended = sessions.end_one(request.user, public_id)
     if ended.session_key == request.session.session_key:
-        sessions.end(request)
+        sessions.forget(request)
         return redirect("accounts:login")
     messages.success(request, _("Signed out: %(browser)s.") % {"browser": ended.label})
     return redirect("accounts:settings")
@@ -124,6 +125,8 @@ def _page(
         "enrol_form": enrol_form,
         "language_choice": languages.choice_of(request),
         "sessions": sessions.list_sessions(request.user, request.session.session_key),
+        "activity": activity_of(request.user, most=FEW),
+        "this_session": sessions.named_in(request),
         **more,
     }
     return TemplateResponse(request, "accounts/settings.html", context, status=status)

@@ -256,13 +256,13 @@ def test_how_many_queries_they_take(
     wire.answers("POST", "/services", {"service": there(provider, price_per_1k_tokens=0.5)})
     publisher.get("/profile")  # refused, and noted as a use of the key
     # the secret with its key and person; the account; the service as it is kept; the turn for this name
-    # looked for, put in and taken; how the Exchange did; the catalogue's state, twice; the provider, the
-    # service, put in place of the one before, its new price; the catalogue's edition; the service's row; the
-    # turn's end; the service with its provider, for the answer
-    with counted_queries(17):
+    # looked for, put in and taken; how the Exchange did; is the name on offer; the catalogue's state, twice;
+    # the provider, the service, put in place of the one before, its new price; the catalogue's edition; the
+    # service's row; the audit event; the turn's end; the service with its provider, for the answer
+    with counted_queries(19):
         publisher.patch("/services/11", {"price_per_1k_tokens": 0.5})
-    # the secret, the account; is there one of that name; the turn looked for and taken; the catalogue's
-    # state, twice; the provider, the service, which is as it was; the edition; the service's row; the turn's
-    # end; the answer
-    with counted_queries(13):
+    # the secret, the account; is there one of that name; the turn looked for and taken; is the name on offer;
+    # the catalogue's state, twice; the provider, the service, which is as it was; the edition; the service's
+    # row; the audit event; the turn's end; the answer
+    with counted_queries(15):
         publisher.post("/services", {**BODY, "price_per_1k_tokens": 0.5})

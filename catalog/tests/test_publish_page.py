@@ -259,9 +259,10 @@ def test_its_queries(wire: Wire, seller: Client, django_assert_num_queries: Djan
         seller.get(URL)
     wire.answers("POST", "/services", REFUSED, status=400)
     seller.post(URL, TYPED)
-    # the same, and: 6 what the price of this name is now, 7 the turn of this name, 8 taken, 9 how it went.
+    # the same, and: 6 what the price of this name is now, 7 the turn of this name, 8 taken, 9 how it went,
+    # 10 whether the name is on offer, 11 the audit event, 12-13 the savepoint around both.
     # How the Exchange did is written every thirty seconds at most
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(13):
         seller.post(URL, TYPED)
 
 
@@ -270,7 +271,7 @@ def test_its_queries_when_it_publishes(
 ) -> None:
     wire.answers("POST", "/services", {"service": offer(name="acme-llama")})
     seller.post(URL, TYPED)
-    # 1 session, 2 user, 3 the account, 4 the price of now, 5 the turn, 6 taken, then the mirror, how it went,
-    # and the notice
-    with django_assert_max_num_queries(18):
+    # 1 session, 2 user, 3 the account, 4 the price of now, 5 the turn, 6 taken, 7 is the name on offer,
+    # then the mirror and the audit event with a savepoint around them, how it went, and the notice
+    with django_assert_max_num_queries(22):
         seller.post(URL, TYPED)

@@ -7,17 +7,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
+from catalog import mirror_watch
 from catalog.management.commands import sync_catalog
-from catalog.mirror import LEASE, mirror_of, refresh
+from catalog.mirror import LEASE, BusyError, mirror_of, refresh
 from catalog.models import Mirror, Service
 from catalog.tests.commands import document_of, text_of
 from catalog.tests.listing import Market, offering
@@ -176,7 +179,7 @@ def test_it_goes_on_after_any_error_and_logs_it(
 ) -> None:
     day = Day(monkeypatch, looks=2)
     logged: list[str] = []
-    monkeypatch.setattr(sync_catalog.log, "exception", logged.append)
+    monkeypatch.setattr(mirror_watch.log, "exception", logged.append)
     outcomes = iter([error])
 
     def fail_once(**options: float) -> object:
@@ -190,12 +193,55 @@ def test_it_goes_on_after_any_error_and_logs_it(
     assert logged == ["catalogue_watch_failed"]
 
 
-def test_another_process_at_work_is_no_failure(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_at_work_is_no_failure_and_its_place_is_taken_if_it_died(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
     busy()
+    Mirror.objects.update(refreshed_at=None)
     day = Day(monkeypatch, looks=2)
     assert day.watch("--interval", "300") == ""
-    assert day.waits == [300, 300]
+    # and not after the interval
+    assert day.waits == [pytest.approx(LEASE.total_seconds() + 1, abs=10)] * 2
     assert Mirror.objects.get().failure == ""
+
+
+def test_of_several_that_watch_one_asks(market: Market) -> None:
+    watches = [mirror_watch.Watch(300) for _ in range(3)]
+    done = [watch.look(refresh) for watch in watches]
+    assert [refreshed is not None for _wait, refreshed in done] == [True, False, False]
+    assert [wait for wait, _refreshed in done] == [pytest.approx(300, abs=10)] * 3
+    asked = len(market.asked)
+    with time_machine.travel(timezone.now() + timedelta(seconds=301)):
+        done = [watch.look(refresh) for watch in reversed(watches)]
+    assert [refreshed is not None for _wait, refreshed in done] == [True, False, False]
+    assert len(market.asked) == 2 * asked
+
+
+def test_what_another_could_not_fetch_is_left_in_peace_by_all(market: Market) -> None:
+    refresh()
+    watches = [mirror_watch.Watch(300) for _ in range(2)]
+    for watch in watches:
+        watch.look(refresh)
+    market.failure = DOWN
+    failed = []
+    for seconds in (301, 310, 330):
+        with time_machine.travel(timezone.now() + timedelta(seconds=seconds)):
+            before = len(market.asked)
+            waits = [watch.look(refresh)[0] for watch in watches]
+            failed.append((len(market.asked) - before, *waits))
+    first, then, at_last = failed
+    assert first == (1, 5, pytest.approx(5, abs=2))
+    assert then == (1, 10, pytest.approx(10, abs=2))
+    assert at_last == (1, 20, pytest.approx(20, abs=2))
+
+
+def test_who_comes_too_late_fetches_nothing(market: Market) -> None:
+    refresh()
+    seen = Mirror.objects.get()
+    refresh()
+    with pytest.raises(BusyError):
+        refresh(since=seen)
+    refresh(since=Mirror.objects.get())
 
 
 def test_a_catalogue_that_shrank_is_kept_while_it_is_watched(

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import ipaddress
 from dataclasses import replace
 
 import pytest
 from django.conf import settings
-from django.core.checks import CheckMessage, run_checks
+from django.core.checks import run_checks
 from django.test import override_settings
 
 from gateway_site import checks
 from gateway_site.tests.project import KEY
 
+OTHER = "another-key-of-before-0123456789-abcdefghijklmnop"
 LIVE = {
     "LIVE": True,
     "DEBUG": False,
     "ALLOWED_HOSTS": ["gateway.example.com"],
+    "CSRF_TRUSTED_ORIGINS": [],
     "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
     "TRUSTED_PROXIES": ("10.0.0.0/8",),
     "TOKLIGENCE": replace(
@@ -84,6 +86,78 @@ def test_e004_refuses_no_host_anywhere() -> None:
         assert found() == ["gateway_site.E004"]
 
 
+@pytest.mark.parametrize("fallbacks", [["short"], [OTHER, "x" * 50], [""], [OTHER[:31]]])
+def test_e005_refuses_a_key_of_before_that_is_no_secret(fallbacks: list[str]) -> None:
+    with override_settings(SECRET_KEY_FALLBACKS=fallbacks):
+        assert found() == ["gateway_site.E005"]
+
+
+def test_w003_warns_of_a_key_that_was_not_exchanged() -> None:
+    with override_settings(SECRET_KEY=KEY, SECRET_KEY_FALLBACKS=[OTHER, KEY]):
+        assert found() == ["gateway_site.W003"]
+    with override_settings(SECRET_KEY=KEY, SECRET_KEY_FALLBACKS=[OTHER]):
+        assert found() == []
+    with override_settings(SECRET_KEY="", SECRET_KEY_FALLBACKS=[OTHER]):
+        assert found() == ["gateway_site.E001"]
+
+
+@pytest.mark.parametrize("token", ["short", "a" * 50, "abcdefghijklmnopqrstuvw"])
+def test_e006_refuses_a_token_that_can_be_guessed(token: str) -> None:
+    with override_settings(METRICS_TOKEN=token):
+        assert found() == ["gateway_site.E006"]
+
+
+@pytest.mark.parametrize("token", ["", "abcdefghijklmnopqrstuvwx"])
+def test_e006_lets_a_long_token_and_none_pass(token: str) -> None:
+    with override_settings(METRICS_TOKEN=token):
+        assert found() == []
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://gateway.example.com", "https://*", "https://*.", "https://", "HTTP://x.example", "gateway"],
+)
+def test_e007_refuses_an_origin_that_anybody_can_be(origin: str) -> None:
+    with override_settings(**LIVE | {"CSRF_TRUSTED_ORIGINS": ["https://gateway.example.com", origin]}):
+        assert "gateway_site.E007" in found()
+
+
+def test_w006_warns_of_an_origin_that_is_no_host_of_ours() -> None:
+    ours = ["https://gateway.example.com", "https://gateway.example.com:8443"]
+    with override_settings(**LIVE | {"CSRF_TRUSTED_ORIGINS": ours}):
+        assert found() == []
+    for origin in ("https://other.example.com", "https://*.example.com"):
+        with override_settings(**LIVE | {"CSRF_TRUSTED_ORIGINS": [*ours, origin]}):
+            assert found() == ["gateway_site.W006"]
+    wild = {"ALLOWED_HOSTS": [".example.com"], "CSRF_TRUSTED_ORIGINS": ["https://*.example.com"]}
+    with override_settings(**LIVE | wild):
+        assert found() == []
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [
+        ["0.0.0.0/0"],
+        ["::/0"],
+        ["10.0.0.0/8", "0.0.0.0/1", "128.0.0.0/1"],
+        ["192.0.0.0/7"],
+        ["2000::/3"],
+        ["10.0.0.0/9", "10.128.0.0/9", "11.0.0.0/8"],
+    ],
+)
+@pytest.mark.parametrize("live", [True, False])
+def test_e008_refuses_to_believe_everybody(networks: list[str], live: bool) -> None:
+    proxies = tuple(ipaddress.ip_network(network) for network in networks)
+    with override_settings(**LIVE | {"TRUSTED_PROXIES": proxies, "LIVE": live}):
+        assert found() == ["gateway_site.E008"]
+
+
+def test_e008_lets_networks_of_ones_own_pass() -> None:
+    own = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "192.0.2.7", "2001:db8::/32")
+    with override_settings(**LIVE | {"TRUSTED_PROXIES": tuple(ipaddress.ip_network(one) for one in own)}):
+        assert found() == []
+
+
 def test_w001_warns_of_an_exchange_over_plain_http() -> None:
     with override_settings(**LIVE | {"TOKLIGENCE": PLAIN}):
         assert found() == ["gateway_site.W001"]
@@ -102,33 +176,9 @@ def test_w002_warns_of_live_without_a_named_proxy() -> None:
         {"EMAIL_BACKEND": checks.NO_MAIL_SERVER[0]},
         {"TOKLIGENCE": PLAIN},
         {"TRUSTED_PROXIES": ()},
+        {"CSRF_TRUSTED_ORIGINS": ["http://localhost:3000"]},
     ],
 )
 def test_outside_live_all_of_this_is_fine(unsafe: dict[str, object]) -> None:
     with override_settings(LIVE=False, **unsafe):
         assert found() == []
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        checks.check_secret_key,
-        checks.check_debug,
-        checks.check_mail,
-        checks.check_hosts,
-        checks.check_exchange_url,
-        checks.check_proxies,
-    ],
-)
-def test_every_check_says_what_to_do(check: Callable[..., list[CheckMessage]]) -> None:
-    everything_wrong = LIVE | {
-        "SECRET_KEY": "",
-        "DEBUG": True,
-        "ALLOWED_HOSTS": [],
-        "EMAIL_BACKEND": checks.NO_MAIL_SERVER[0],
-        "TOKLIGENCE": PLAIN,
-        "TRUSTED_PROXIES": (),
-    }
-    with override_settings(**everything_wrong):
-        (message,) = check()
-    assert message.hint

@@ -10,7 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.models import ExchangeAccount
+from accounts.models import Exchange, ExchangeAccount, SignInAttempt
+from catalog.models import Mirror
+from gateway_site import health
+from gateway_site.metrics import listening
 from usage.factories import make_entries, make_entry
 from usage.models import DeliveryQueue
 
@@ -27,6 +30,13 @@ NOTHING_WAITS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_call_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests of this process have asked an Exchange."""
+    monkeypatch.setattr(listening.last_call, "kind", None)
+    monkeypatch.setattr(listening.last_call, "breaker", None)
+
+
 def test_healthz_asks_nothing(client: Client) -> None:
     """Without the database mark: any query would fail this test."""
     response = client.get("/healthz")
@@ -36,11 +46,24 @@ def test_healthz_asks_nothing(client: Client) -> None:
 @pytest.mark.django_db
 def test_readyz_is_ready(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     client.get("/readyz")
-    # 1. whether the table of migrations is there; 2. which were applied; 3. the Exchange, not used yet
+    # 1. which migrations were applied; 2. the Exchange, not used yet; 3. the last mail
     with django_assert_num_queries(3):
         response = client.get("/readyz")
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "database": "ok", "delivery": NOTHING_WAITS}
+    assert response.json() == {
+        "status": "ok",
+        "database": "ok",
+        "delivery": NOTHING_WAITS,
+        "exchange": {
+            "state": "unknown",
+            "reached_at": None,
+            "failed_at": None,
+            "breaker": "closed",
+            "last_outcome": None,
+        },
+        "catalogue": {"refreshed_at": None, "age_seconds": None},
+        "mail": {"server": False, "last_outcome": None, "last_at": None},
+    }
 
 
 @pytest.mark.django_db
@@ -54,9 +77,9 @@ def test_readyz_tells_how_delivery_stands_and_is_ready_all_the_same(
         failures=3,
         paused_until=timezone.now() + timedelta(minutes=4),
     )
-    # 1., 2. migrations; 3. the Exchange; 4. tallies; 5.-7. what waits longest; 8. refused accounts;
-    # 9. the queue
-    with django_assert_num_queries(9):
+    # 1. migrations; 2. the Exchange; 3. tallies; 4.-6. what waits longest; 7. refused accounts; 8. the queue;
+    # 9. the catalogue; 10. the last mail
+    with django_assert_num_queries(10):
         response = client.get("/readyz")
     assert response.status_code == 200
     delivery = response.json()["delivery"]
@@ -72,6 +95,81 @@ def test_readyz_misses_a_migration(client: Client) -> None:
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json() == {"status": "unavailable", "database": "migrations are missing"}
+
+
+@pytest.mark.django_db
+def test_what_code_of_before_does_not_know_is_no_obstacle(client: Client) -> None:
+    """While one process after the other is exchanged, the old ones meet a database that is ahead."""
+    MigrationRecorder.Migration.objects.create(app="usage", name="9999_of_tomorrow")
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_migrations_are_read_from_the_disk_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.get("/readyz")
+
+    def load(*_args: object, **_kwargs: object) -> None:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(health, "MigrationLoader", load)
+    assert client.get("/readyz").status_code == 200
+
+
+def test_what_a_squashed_migration_replaces_stands_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = (("usage", "0001_initial"), ("usage", "0002_ledger"))
+    monkeypatch.setattr(health, "_on_disk", lambda: ((("usage", "0001_squashed"), parts),))
+    monkeypatch.setattr(health, "_applied", lambda: list(parts))
+    assert health.missing_migrations() == []
+    monkeypatch.setattr(health, "_applied", lambda: list(parts[:1]))
+    assert health.missing_migrations() == ["usage.0001_squashed"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_empty_database_misses_every_migration(client: Client) -> None:
+    table = MigrationRecorder.Migration._meta.db_table
+    with connection.schema_editor() as editor:
+        editor.execute(f"ALTER TABLE {table} RENAME TO hidden")
+    try:
+        response = client.get("/readyz")
+    finally:
+        with connection.schema_editor() as editor:
+            editor.execute(f"ALTER TABLE hidden RENAME TO {table}")
+    assert (response.status_code, response.json()["database"]) == (503, "migrations are missing")
+
+
+@pytest.mark.django_db
+def test_how_exchange_catalogue_and_mail_do_is_told_and_no_obstacle(
+    client: Client, account: ExchangeAccount, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "gateway_site.metrics.mails.EmailBackend"
+    now = timezone.now()
+    Exchange.objects.update(
+        reached_at=now - timedelta(hours=1), failed_at=now, failure="secret.example said no"
+    )
+    Mirror.objects.create(exchange=account.exchange, refreshed_at=now - timedelta(minutes=5))
+    for minutes, outcome in ((1, "wrong"), (2, "mail_failed"), (3, "sent")):
+        SignInAttempt.objects.create(
+            at=now - timedelta(minutes=minutes), email="eve@example.com", network="192.0.2.1", outcome=outcome
+        )
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    told = response.json()
+    assert told["exchange"]["state"] == "unreachable"
+    assert 300 <= told["catalogue"]["age_seconds"] < 330
+    assert (told["mail"]["server"], told["mail"]["last_outcome"]) == (True, "failed")
+    assert not [
+        secret for secret in ("eve@", "192.0.2.1", "secret.example") if secret in response.content.decode()
+    ]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.django_db
+def test_who_asks_by_address_is_answered(path: str, client: Client) -> None:
+    """A balancer and a container's health check name no host of ALLOWED_HOSTS."""
+    response = client.get(path, headers={"host": "10.1.2.3:8000"})
+    assert response.status_code == 200
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert client.get("/accounts/login/", headers={"host": "10.1.2.3:8000"}).status_code == 400
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError, DatabaseError])

@@ -285,9 +285,10 @@ def test_a_missing_page_is_no_line_and_a_failure_is_one(captured: Callable[..., 
 def test_a_host_that_is_not_ours_is_a_line_of_warning(captured: Callable[..., Read]) -> None:
     read = captured()
     assert Client(headers={"host": "evil.example"}).get("/accounts/login/").status_code == 400
-    (line,) = read()
+    line, request = read()
     assert " warning [django.security.DisallowedHost] " in line
     assert "evil.example" in line
+    assert "[gateway/web] http_request" in request
 
 
 def test_another_suspicion_keeps_its_traceback(captured: Callable[..., Read]) -> None:

@@ -107,7 +107,17 @@ def test_a_proxy_may_come_over_ipv6(peer: str) -> None:
     assert seen(peer, STRANGER).META["REMOTE_ADDR"] == STRANGER
 
 
-@pytest.mark.parametrize("peer", ["", "unix:", "10.0.0.1.example.com", "garbage"])
+def test_who_comes_over_a_unix_socket_is_on_this_machine() -> None:
+    assert seen("", STRANGER).META["REMOTE_ADDR"] == STRANGER
+    assert seen("").META["REMOTE_ADDR"] == "127.0.0.1"
+    with override_settings(TRUSTED_PROXIES=()):
+        request = RequestFactory().get("/", REMOTE_ADDR="", HTTP_X_FORWARDED_FOR=STRANGER)
+        trust_only_our_proxies(lambda request: HttpResponse())(request)
+    assert request.META["REMOTE_ADDR"] == "127.0.0.1"
+    assert "HTTP_X_FORWARDED_FOR" not in request.META
+
+
+@pytest.mark.parametrize("peer", ["unix:", "10.0.0.1.example.com", "garbage"])
 def test_a_peer_without_an_address_is_a_stranger(peer: str) -> None:
     request = seen(peer, STRANGER)
     assert request.META["REMOTE_ADDR"] == peer
@@ -135,8 +145,20 @@ def test_https_is_believed_of_our_proxy_alone(client: Client) -> None:
     }
     with override_settings(**live):
         fresh = Client()
-        assert fresh.get("/healthz", REMOTE_ADDR=PROXY, **headers).status_code == 200
-        assert fresh.get("/healthz", REMOTE_ADDR=STRANGER, **headers).status_code == 301
+        assert fresh.get("/api/v1/openapi.json", REMOTE_ADDR=PROXY, **headers).status_code == 200
+        assert fresh.get("/accounts/login/", REMOTE_ADDR=STRANGER, **headers).status_code == 301
+
+
+@override_settings(SECURE_SSL_REDIRECT=True)
+@pytest.mark.parametrize("path", ["/api/v1/usage", "/api/v1/docs", "/api/v1/auth/login", "/api/v1/none"])
+def test_a_program_is_not_led_on_to_https(path: str) -> None:
+    """It would follow each time, and its key would go over the wire in clear unnoticed."""
+    for method in ("GET", "POST"):
+        response = Client().generic(method, path, headers={"Authorization": "Bearer tgk_x"})
+        assert (response.status_code, response["Content-Type"]) == (403, "application/json; charset=utf-8")
+        assert response.json()["error"]["code"] == "https_needed"
+        assert "Location" not in response
+        assert response["X-Content-Type-Options"] == "nosniff"
 
 
 def answer(view: Callable[[HttpRequest], HttpResponse], **meta: str) -> HttpResponse:

@@ -53,7 +53,13 @@ def test_live_is_safe(project: Project) -> None:
         "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"],
         "SECURE_CONTENT_TYPE_NOSNIFF": True,
         "X_FRAME_OPTIONS": "DENY",
-        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_BACKEND": "gateway_site.metrics.mails.EmailBackend",
+        "SESSION_COOKIE_NAME": "__Host-tgw_session",
+        "CSRF_COOKIE_NAME": "__Host-tgw_csrf",
+        "SESSION_COOKIE_PATH": "/",
+        "SESSION_COOKIE_DOMAIN": None,
+        "CSRF_COOKIE_PATH": "/",
+        "CSRF_COOKIE_DOMAIN": None,
         "EMAIL_HOST": "mail.example.com",
         "EMAIL_PORT": 587,
         "EMAIL_USE_TLS": True,
@@ -71,6 +77,8 @@ def test_development_works_without_https_and_shows_mail_on_the_terminal(project:
         "DEBUG": False,
         "LIVE": False,
         "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"],
+        "SESSION_COOKIE_NAME": "tgw_session",
+        "CSRF_COOKIE_NAME": "tgw_csrf",
         "SESSION_COOKIE_SECURE": False,
         "CSRF_COOKIE_SECURE": False,
         "SECURE_SSL_REDIRECT": False,
@@ -109,15 +117,45 @@ def test_secrets_can_be_files(project: Project) -> None:
         "secrets/database", "postgres://ada:s%2Fecret@db.example:6543/gateway?sslmode=require\n"
     )
     found = settings_of(
-        project, "SECRET_KEY", "DATABASES", SECRET_KEY_FILE=str(key), DATABASE_URL_FILE=str(url)
+        project,
+        "SECRET_KEY",
+        "DATABASES",
+        "SECRET_FILES",
+        SECRET_KEY_FILE=str(key),
+        DATABASE_URL_FILE=str(url),
     )
     database = found["DATABASES"]["default"]
     assert found["SECRET_KEY"] == KEY
     assert database["ENGINE"] == "django.db.backends.postgresql"
     assert (database["USER"], database["PASSWORD"]) == ("ada", "s/ecret")
     assert (database["HOST"], database["PORT"], database["NAME"]) == ("db.example", 6543, "gateway")
-    assert database["OPTIONS"] == {"sslmode": "require"}
+    assert database["OPTIONS"]["sslmode"] == "require"
+    assert found["SECRET_FILES"] == {"SECRET_KEY_FILE": str(key), "DATABASE_URL_FILE": str(url)}
     assert (database["CONN_MAX_AGE"], database["CONN_HEALTH_CHECKS"]) == (60, True)
+
+
+def test_keys_before_this_one_are_a_list_and_a_token_is_stripped(project: Project) -> None:
+    found = settings_of(
+        project,
+        "SECRET_KEY_FALLBACKS",
+        "METRICS_TOKEN",
+        SECRET_KEY_FALLBACKS="one, two,",
+        METRICS_TOKEN=" t ",
+    )
+    assert found == {"SECRET_KEY_FALLBACKS": ["one", "two"], "METRICS_TOKEN": "t"}
+    assert settings_of(project, "SECRET_KEY_FALLBACKS", "METRICS_TOKEN") == {
+        "SECRET_KEY_FALLBACKS": [],
+        "METRICS_TOKEN": "",
+    }
+
+
+def test_redis_is_asked_by_a_cache_that_may_fail(project: Project) -> None:
+    found = settings_of(project, "CACHES", CACHE_URL="rediss://:pw@cache.example:6379/0?socket_timeout=3")
+    assert found["CACHES"]["default"] == {
+        "BACKEND": "gateway_site.cache.RedisCache",
+        "LOCATION": "rediss://:pw@cache.example:6379/0",
+        "OPTIONS": {"socket_timeout": 3},
+    }
 
 
 def test_how_long_a_connection_is_kept_can_be_chosen(project: Project) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -74,20 +76,88 @@ def test_with_one_the_checks_pass(environment: str, project: Project) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_live_passes_the_checks_of_a_deployment(project: Project) -> None:
-    ended = project.manage(
-        "check",
-        "--deploy",
-        "--fail-level",
-        "WARNING",
-        SECRET_KEY=f"{KEY}-of-a-deployment",
-        TOKLIGENCE_ENVIRONMENT="live",
-        TOKLIGENCE_BASE_URL="https://exchange.example.com",
-        ALLOWED_HOSTS="gateway.example.com",
-        EMAIL_URL="smtp+tls://mail.example.com",
-        TRUSTED_PROXIES="10.0.0.0/8",
-    )
+@pytest.fixture
+def deployed(project: Project) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``check --deploy`` of a live deployment that has all it needs but what is changed; None: not set."""
+    project.write("staticfiles/staticfiles.json", '{"version": "1.1", "paths": {"a": "a.1"}, "hash": "1"}')
+    project.write("heads/heads.jsonl", "")
+    secrets = {
+        "SECRET_KEY_FILE": f"{KEY}-of-a-deployment",
+        "SECRET_KEY_FALLBACKS_FILE": f"{KEY}-of-the-year-before",
+        "DATABASE_URL_FILE": "postgres://gateway:secret@db.example.com/gateway?sslmode=verify-full",
+        "EMAIL_URL_FILE": "smtp+tls://user:secret@mail.example.com:587/?from=gateway@example.com",
+        "CACHE_URL_FILE": "rediss://:secret@cache.example.com:6379/0",
+        "METRICS_TOKEN_FILE": f"{KEY}-for-prometheus",
+    }
+    variables: dict[str, str | None] = {
+        "TOKLIGENCE_ENVIRONMENT": "live",
+        "TOKLIGENCE_BASE_URL": "https://exchange.example.com",
+        "TOKLIGENCE_ADMIN_EMAIL": "ada@example.com",
+        "TOKLIGENCE_HEAD_LOG": str(project.root / "heads" / "heads.jsonl"),
+        "ALLOWED_HOSTS": "gateway.example.com",
+        "TRUSTED_PROXIES": "10.0.0.0/8",
+        "WEB_CONCURRENCY": "4",
+    }
+    for name, text in secrets.items():
+        path = project.write(f"secrets/{name.lower()}", f"{text}\n")
+        path.chmod(0o400)
+        variables[name] = str(path)
+
+    def check(**changed: str | None) -> subprocess.CompletedProcess[str]:
+        given = {name: value for name, value in (variables | changed).items() if value is not None}
+        return project.manage("check", "--deploy", "--fail-level", "WARNING", **given)
+
+    return check
+
+
+Deployed = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_live_passes_the_checks_of_a_deployment(deployed: Deployed) -> None:
+    ended = deployed()
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        (
+            {
+                "SECRET_KEY_FILE": None,
+                "EMAIL_URL_FILE": None,
+                "ALLOWED_HOSTS": None,
+                "TRUSTED_PROXIES": None,
+                "TOKLIGENCE_BASE_URL": None,
+                "TOKLIGENCE_HEAD_LOG": None,
+                "TOKLIGENCE_ADMIN_EMAIL": None,
+                "DATABASE_URL_FILE": None,
+                "CACHE_URL_FILE": None,
+            },
+            {"E001", "E003", "E004", "W001", "W002", "W007", "W009", "W013", "W014", "W018"},
+        ),
+        (
+            {
+                "DATABASE_URL_FILE": None,
+                "DATABASE_URL": "postgres://gateway:secret@db.example.com/gateway",
+                "EMAIL_URL_FILE": None,
+                "EMAIL_URL": "smtp://mail.example.com/?from=gateway@example.com",
+                "TOKLIGENCE_SIGN_UP": "open",
+                "TOKLIGENCE_LOG_LEVEL": "debug",
+                "TRUSTED_PROXIES": "0.0.0.0/0",
+                "PROMETHEUS_MULTIPROC_DIR": "",
+            },
+            {"W015", "W008", "W017", "W016", "E008", "W019"},
+        ),
+    ],
+    ids=["nothing", "carelessly"],
+)
+def test_what_is_left_out_is_named(
+    changed: dict[str, str | None], named: set[str], deployed: Deployed
+) -> None:
+    ended = deployed(**changed)
+    assert ended.returncode == 1
+    assert set(re.findall(r"gateway_site\.([EW]\d+)", ended.stderr)) == named
+    assert "secret@" not in ended.stderr
 
 
 def test_live_without_anything_set_names_all_that_is_missing(project: Project) -> None:

@@ -60,6 +60,7 @@ FIRM = {
     "quarantine": "/usage/quarantine/",
     "quarantine-row": "/usage/quarantine/{row}/",
     "settings": "/accounts/settings/",
+    "activity": "/accounts/activity/",
     "keys": "/accounts/keys/",
     "key": "/accounts/keys/{key}/",
     "key-new": "/accounts/keys/new/",
@@ -75,6 +76,7 @@ NEWCOMER = {
     "first-compare": "/catalog/compare/",
     "first-publish": "/catalog/services/publish/",
     "first-settings": "/accounts/settings/",
+    "first-activity": "/accounts/activity/",
 }
 ADMIN = {
     "admin": "/admin/",
@@ -83,6 +85,7 @@ ADMIN = {
     "admin-keys": "/admin/accounts/apikey/",
     "admin-key": "/admin/accounts/apikey/{key}/change/",
     "admin-users": "/admin/accounts/user/",
+    "admin-audit": "/admin/accounts/auditevent/",
     "admin-services": "/admin/catalog/service/",
 }
 

@@ -65,7 +65,8 @@ def test_the_dashboard_with_its_figures(watched: Page, site: SiteProcess) -> Non
     expect(watched.locator("#announcer")).to_have_text("The figures are up to date.")
     with watched.expect_response(re.compile("/usage/snapshot/")):
         watched.get_by_role("button", name="Refresh").first.click()
-    expect(watched.locator("#snapshot.htmx-request, #snapshot .htmx-request, .htmx-settling")).to_have_count(0)
+    busy = watched.locator("#snapshot.htmx-request, #snapshot .htmx-request, .htmx-settling")
+    expect(busy).to_have_count(0)
     expect(watched.locator("#snapshot")).to_contain_text("Updated")
     assert shifts(watched) == []
 

@@ -10,11 +10,14 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F
@@ -23,13 +26,24 @@ from django.utils import timezone
 from accounts import exchanges
 from accounts.api_keys import create_key
 from accounts.commands import acting_account, acting_user
+from accounts.keys.budgets import Budget
 from accounts.keys.settings import KeySettings
 from accounts.models import ExchangeAccount
+from accounts.models.api_key import BudgetPeriod, BudgetUnit
 from accounts.registration import account_of, ensure_registered
+from catalog.models import Mirror
 from tests.faults import audit as audits
 from usage import delivery, ledger
 from usage.ledger import Draft
-from usage.models import Delivery, DeliveryHold, DeliveryQueue
+from usage.models import (
+    BudgetNotice,
+    Delivery,
+    DeliveryHold,
+    DeliveryQueue,
+    ReconciliationRun,
+    Turn,
+    VerificationRun,
+)
 from usage.queue import queue_status
 from usage.recording import record_usage
 
@@ -45,6 +59,20 @@ def join() -> None:
 def make_key() -> None:
     """Give the person an API key; prints its secret."""
     print(json.dumps({"secret": create_key(acting_user(), KeySettings(label="Agent")).secret_text}))
+
+
+def overspend(*, service_id: int) -> None:
+    """Record beyond both limits of a key's budget: two mails wait after that."""
+    budget = Budget(unit=BudgetUnit.TOKENS, period=BudgetPeriod.DAY, limit=20, soft_limit=10)
+    key = create_key(acting_user(), KeySettings(label="Agent", budget=budget)).key
+    for _ in range(2):
+        draft = replace(
+            draft_of(uuid4(), service_id), direction="consume", prompt_tokens=15, completion_tokens=0
+        )
+        print(f"try {draft.entry_id}", flush=True)
+        entry = ledger.record_one(_account(), draft, source="api", api_key=key).entry
+        assert entry
+        print(f"recorded {entry.entry_id} {entry.seq} {entry.hash}", flush=True)
 
 
 def record(
@@ -115,6 +143,40 @@ def work() -> None:
     connection.ensure_connection()
     print("begun", flush=True)
     call_command("sync_usage", watch=True)
+
+
+def watch_catalogue(*, interval: int) -> None:
+    """A process that keeps the catalogue fresh, as ``manage.py sync_catalog --watch``."""
+    connection.ensure_connection()
+    print("begun", flush=True)
+    call_command("sync_catalog", watch=True, interval=interval)
+
+
+def chores() -> None:
+    """Prints how often the account was reconciled, verified and mailed about budgets; what goes on."""
+    account = _account()
+    now = timezone.now()
+    told = {
+        "reconciled": ReconciliationRun.objects.filter(account=account).count(),
+        "verified": VerificationRun.objects.filter(account=account).count(),
+        "sent": BudgetNotice.objects.filter(key__user=account.user, sent_at__isnull=False).count(),
+        "mails": sum(f"To: {account.user.email}" in path.read_text() for path in _mails()),
+        "turns": list(Turn.objects.filter(until__gt=now).values_list("name", flat=True)),
+        "refreshing": Mirror.objects.filter(exchange=account.exchange, leased_until__gt=now).exists(),
+    }
+    print(json.dumps(told))
+
+
+def _mails() -> list[Path]:
+    folder = Path(settings.EMAIL_FILE_PATH)
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def let_turns_run_out() -> None:
+    """Be as much later as a dead process's turns last; of one that lives, its thread would have kept them."""
+    past = timezone.now() - timedelta(seconds=1)
+    Turn.objects.filter(until__gt=past).update(until=past)
+    Mirror.objects.filter(leased_until__gt=past).update(leased_until=past)
 
 
 def deliver_all(*, rounds: int = 200) -> None:

@@ -29,5 +29,15 @@ def reports_received(exchange: ExchangeProcess) -> int:
 
     Those that it turned away by a rate limit are not among them: such a one may be sent again.
     """
-    statuses = re.findall(r'"POST /usage HTTP/1\.1" (\d+)', exchange.output.read_text())
-    return sum(status != "429" for status in statuses)
+    return sum(status != "429" for status in _answers(exchange, "POST", "/usage"))
+
+
+def catalogues_fetched(exchange: ExchangeProcess) -> int:
+    """How often somebody asked for its list of services, by its access log."""
+    return len(_answers(exchange, "GET", "/services"))
+
+
+def _answers(exchange: ExchangeProcess, method: str, path: str) -> list[str]:
+    """The status of each answer to such a request, as its access log has it."""
+    line = rf'"method": "{method}", "path": "{path}", "status": (\d+)'
+    return re.findall(line, exchange.output.read_text())

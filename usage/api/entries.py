@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
@@ -98,7 +99,7 @@ def draft_of(told: Any, key: ApiKey | None) -> Draft | dict[str, Any]:
     if not isinstance(told, dict):
         return _invalid(None, "entry", _("must be an object."))
     try:
-        entry = EntryIn.model_validate(told)
+        entry = EntryIn.model_validate(_looked_at(told))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         # of an attribute its name, without the types that it might have been
@@ -110,6 +111,16 @@ def draft_of(told: Any, key: ApiKey | None) -> Draft | dict[str, Any]:
         return _invalid(entry.entry_id, "service_id", _("Name a service, or give the key a default service."))
     values = {name: getattr(entry, name) for name in EntryIn.model_fields if name != "attributes"}
     return Draft(**{**values, "service_id": service, "attributes": entry.attributes or {}})
+
+
+def _looked_at(told: dict[str, Any]) -> dict[str, Any]:
+    """What is known of it, and of the rest so much that it is refused: pydantic tells of every name."""
+    known = {name: told[name] for name in EntryIn.model_fields if name in told}
+    known |= dict(islice(((name, 0) for name in told if name not in known), 1))
+    attributes = known.get("attributes")
+    if isinstance(attributes, dict) and len(attributes) > MOST_ATTRIBUTES:
+        known["attributes"] = dict(islice(attributes.items(), MOST_ATTRIBUTES + 1))
+    return known
 
 
 def result_of(result: Result) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from accounts.api.callers import FORMS, ApiRequest, allowed
 from accounts.api.errors import ApiError
-from accounts.api.json import require_json
+from accounts.api.json import require_json, require_plain
 from accounts.api.responses import KNOWN, refusals
 from accounts.models.api_key import Scope
 from usage.litellm.reading import NothingToRead, drain, rows_of
@@ -62,6 +62,7 @@ def litellm(request: ApiRequest) -> TakenOut:
     No row is refused for another's sake: what cannot be recorded waits in quarantine, where you say which
     service it was. A few fields of each row are kept; conversations never. See docs/litellm.md.
     """
+    require_plain(request)
     if request.content_type in FORMS:
         require_json(request)
     caller = request.auth

@@ -64,9 +64,9 @@ def record(request: ApiRequest) -> HttpResponse:
         (result,) = judged(request.auth, [told])
         return _single(request, result)
     entries = told["entries"]
-    unknown = sorted(told.keys() - {"entries"})
-    if unknown:
-        raise invalid([(clean_text(unknown[0], 100) or "body", _("is not known beside entries."))])
+    unknown = min(told.keys() - {"entries"}, default=None)
+    if unknown is not None:
+        raise invalid([(clean_text(unknown, 100) or "body", _("is not known beside entries."))])
     if not isinstance(entries, list) or not 1 <= len(entries) <= ledger.MOST_AT_ONCE:
         raise invalid([("entries", _("must be a list of 1 to 1,000 entries."))])
     return _answer({"results": judged(request.auth, entries)}, 200)

@@ -18,7 +18,7 @@ from usage.models.budget import ALL_TIME, NoticeKind
 from usage.models.entry import Direction
 from usage.models.rollup import Grain
 from usage.rollups import Key, Sums
-from usage.writing.inserting import insert
+from usage.writing.inserting import execute_many, insert
 
 
 class Figures(NamedTuple):
@@ -38,12 +38,11 @@ def add(entries: Iterable[LedgerEntry]) -> None:
             for place, number in enumerate(_figures(entry)):
                 days[entry.api_key_id, _day(entry.occurred_at)][place] += number
     if days:
-        with connection.cursor() as cursor:
-            # in one order everywhere, so that two never wait for each other in a circle
-            rows = [
-                (key, connection.ops.adapt_datefield_value(day), *days[key, day]) for key, day in sorted(days)
-            ]
-            cursor.executemany(_upsert(), rows)
+        # in one order everywhere, so that two never wait for each other in a circle
+        rows = [
+            (key, connection.ops.adapt_datefield_value(day), *days[key, day]) for key, day in sorted(days)
+        ]
+        execute_many(_upsert(), rows)
 
 
 def judge(key: ApiKey, entries: Sequence[LedgerEntry], now: datetime) -> dict[int, OverBudget]:

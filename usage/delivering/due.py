@@ -53,7 +53,7 @@ def _fresh(exchange: Exchange, limit: int, skip: set[int]) -> list[tuple[int, in
     tallies = DeliveryTally.objects.filter(account__exchange=exchange, state=State.PENDING, entries__gt=0)
     accounts = sorted(set(tallies.values_list("account_id", flat=True)) - skip)
     # where there are more than places, each has its chance
-    chosen = random.sample(accounts, min(len(accounts), limit))
+    chosen = random.sample(accounts, min(len(accounts), limit))  # nosec B311 - spreads them, guards nothing
     keys: list[tuple[int, int]] = []
     for place, account in enumerate(chosen):
         share = (limit - len(keys)) // (len(chosen) - place)

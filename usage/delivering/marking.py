@@ -54,6 +54,7 @@ def facts(claimed: Claimed, outcome: Outcome) -> dict[str, object]:
     return {
         "account": delivery.account_id,
         "seq": delivery.seq,
+        "entry_id": str(delivery.entry.entry_id),
         "hash": delivery.entry.hash,
         "attempt": claimed.number,
         "state": str(outcome.state),

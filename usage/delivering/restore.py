@@ -13,7 +13,9 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts import audit
 from accounts.models import Exchange
+from accounts.models.audit import SubjectKind
 from usage import head_log
 from usage.delivering.claims import claims_lost
 from usage.delivering.moves import count, locked
@@ -58,9 +60,12 @@ def after_restore(exchange: Exchange) -> int:
         while changed := _unsettle(exchange):
             total += changed
     # last of all: whoever is interrupted before begins again
-    DeliveryQueue.objects.filter(exchange=exchange).update(
-        restored_at=timezone.now(), restored_heads=heads, claims=F("claims") + lost
-    )
+    with transaction.atomic():
+        DeliveryQueue.objects.filter(exchange=exchange).update(
+            restored_at=timezone.now(), restored_heads=heads, claims=F("claims") + lost
+        )
+        subject = audit.Subject(SubjectKind.BOOKS, name=exchange.base_url)
+        audit.note("books.restored", subject=subject, detail={"uncertain": total, "reports_lost": lost})
     log.warning("restore_settled", exchange=exchange.base_url, uncertain=total)
     return total
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.models import ExchangeAccount
 from exchange import StatementEntry
 from usage.delivering.leases import expire
@@ -21,6 +22,7 @@ State, SettledBy = Delivery.State, Delivery.SettledBy
 LONG_AGO = timedelta(minutes=10)
 """A report that has not arrived after so long never will: then a statement without it proves something."""
 DOUBTFUL = ("", State.UNCERTAIN)
+PERSON = "person"
 log = structlog.get_logger("gateway.delivery")
 
 
@@ -62,7 +64,7 @@ def settle_by_person(account: ExchangeAccount, seq: int, *, counted: bool) -> De
         row.settled_at, row.settled_by = now, SettledBy.PERSON
         return State.DELIVERED
 
-    return _settle(delivery, settle, by="person")
+    return _settle(delivery, settle, by=PERSON)
 
 
 def settle_by_statement(delivery: Delivery, line: StatementEntry | None) -> Delivery:
@@ -100,6 +102,13 @@ def _settle(delivery: Delivery, settle: Callable[[Delivery, datetime], str], *, 
                 # what was in doubt is known now: nothing of it was counted
                 row.attempt_log.filter(outcome__in=DOUBTFUL).update(outcome=State.PENDING)
             count([(row, before, row.state)])
+            if by == PERSON:
+                audit.note(
+                    "delivery.settled",
+                    account=row.account,
+                    subject=audit.of_entry(row.seq),
+                    detail={"counted": row.state == State.DELIVERED},
+                )
     if row.state != before:
         facts = {"account": row.account_id, "seq": row.seq, "hash": row.entry.hash, "state": row.state}
         log.info("entry_settled", settled_by=by, **facts)

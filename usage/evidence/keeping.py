@@ -1,19 +1,25 @@
-"""Dispute packs that were made on the page: for how long they are here, and which were ever made."""
+"""Dispute packs that were made on the page: for how long they are here, and which were ever made.
+
+A pack is kept in the database, in pieces: whichever of several machines is asked for it has it.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import IO
 
-from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import ExchangeAccount
+from accounts.models.audit import SubjectKind
 from usage.evidence.books import segment_of
 from usage.evidence.pack import Pack, export
-from usage.models import EvidenceExport
+from usage.models import EvidenceExport, EvidencePart
 
 KEPT = timedelta(hours=24)
 """How long a pack can be fetched; its digest is remembered for good."""
@@ -22,6 +28,8 @@ MOST_ON_PAGE = 50_000
 SHOWN = 20
 MOST_KEPT = 5
 """Packs of one account that are here at a time: nobody fills the disk by asking for one after the other."""
+PIECE = 1_000_000
+"""Bytes that are written at a time: whoever records on SQLite waits for no more than that."""
 
 
 class TooManyEntriesError(ValueError):
@@ -39,18 +47,12 @@ def make(
     segment = segment_of(account, since=since, until=until)
     if (segment.last_seq or 0) - (segment.first_seq or 1) >= MOST_ON_PAGE:
         raise TooManyEntriesError
-    folder = _folder()
-    _remove_old(folder)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
-        path = Path(file.name)
-        try:
-            pack = export(account, file, since=since, until=until, deadline=deadline)
-            row = note(account, pack, since=since, until=until)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-    path.replace(folder / f"{row.pk}.zip")
-    _remove_more(folder, account)
+    remove_old()
+    with tempfile.TemporaryFile() as file:
+        pack = export(account, file, since=since, until=until, deadline=deadline)
+        row = note(account, pack, since=since, until=until)
+        _keep(row, file)
+    _remove_more(account)
     return row
 
 
@@ -58,6 +60,16 @@ def note(
     account: ExchangeAccount, pack: Pack, *, since: datetime | None, until: datetime | None
 ) -> EvidenceExport:
     """Remember that this pack was made."""
+    with transaction.atomic():
+        row = _remember(account, pack, since=since, until=until)
+        subject = audit.Subject(SubjectKind.EVIDENCE, pack.digest[:12])
+        audit.note("evidence.exported", account=account, subject=subject, detail={"entries": pack.entries})
+    return row
+
+
+def _remember(
+    account: ExchangeAccount, pack: Pack, *, since: datetime | None, until: datetime | None
+) -> EvidenceExport:
     return EvidenceExport.objects.create(
         account=account,
         digest=pack.digest,
@@ -75,11 +87,21 @@ def note(
     )
 
 
-def file_of(row: EvidenceExport) -> Path | None:
-    """The pack itself, while it is kept."""
-    path = _folder() / f"{row.pk}.zip"
-    is_kept = timezone.now() - row.created_at < KEPT and path.is_file()
-    return path if is_kept else None
+def packs() -> QuerySet[EvidenceExport]:
+    """Every pack that was made, each with how many of its pieces are here."""
+    return EvidenceExport.objects.annotate(pieces=Count("parts"))
+
+
+def is_kept(row: EvidenceExport) -> bool:
+    """Whether the pack itself is here, all of it; ``row`` is one of ``packs``."""
+    pieces: int = row.pieces  # type: ignore[attr-defined]  # the annotation
+    return timezone.now() - row.created_at < KEPT and pieces == -(-row.size // PIECE)
+
+
+def content_of(row: EvidenceExport) -> Iterator[bytes]:
+    """The pack, a piece at a time."""
+    for number in range(-(-row.size // PIECE)):
+        yield bytes(EvidencePart.objects.values_list("content", flat=True).get(export=row, number=number))
 
 
 def name_of(row: EvidenceExport) -> str:
@@ -89,28 +111,26 @@ def name_of(row: EvidenceExport) -> str:
 
 def latest(account: ExchangeAccount) -> list[EvidenceExport]:
     """The packs that were made, newest first."""
-    rows = EvidenceExport.objects.filter(account=account).order_by("-created_at", "-id")
+    rows = packs().filter(account=account).order_by("-created_at", "-id")
     return list(rows[:SHOWN])
 
 
-def _folder() -> Path:
-    folder: Path = settings.VAR_DIR / "evidence"
-    # its files are somebody's books
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+def remove_old() -> None:
+    """Take away the packs, of whatever account, whose time is over."""
+    over = EvidencePart.objects.filter(export__created_at__lt=timezone.now() - KEPT)
+    for pk in list(over.values_list("export", flat=True).distinct()):
+        EvidencePart.objects.filter(export=pk).delete()
 
 
-def _remove_old(folder: Path) -> None:
-    oldest = (timezone.now() - KEPT).timestamp()
-    for path in folder.iterdir():
-        # another process may be doing the same
-        with suppress(OSError):
-            if path.stat().st_mtime < oldest:
-                path.unlink()
+def _keep(row: EvidenceExport, file: IO[bytes]) -> None:
+    file.seek(0)
+    number = 0
+    while content := file.read(PIECE):
+        EvidencePart.objects.create(export=row, number=number, content=content)
+        number += 1
 
 
-def _remove_more(folder: Path, account: ExchangeAccount) -> None:
-    made = EvidenceExport.objects.filter(account=account, created_at__gt=timezone.now() - KEPT)
-    paths = (folder / f"{pk}.zip" for pk in made.order_by("-created_at", "-id").values_list("pk", flat=True))
-    for path in [path for path in paths if path.is_file()][MOST_KEPT:]:
-        path.unlink(missing_ok=True)
+def _remove_more(account: ExchangeAccount) -> None:
+    kept = EvidenceExport.objects.filter(account=account, parts__number=0).order_by("-created_at", "-id")
+    for pk in list(kept.values_list("pk", flat=True)[MOST_KEPT:]):
+        EvidencePart.objects.filter(export=pk).delete()

@@ -7,11 +7,14 @@ from datetime import datetime
 from itertools import groupby
 
 import structlog
+from django.db import transaction
 from django.db.models import Count, FloatField, Max, QuerySet, Sum
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import ExchangeAccount
+from accounts.models.audit import SubjectKind
 from usage import ledger
 from usage.litellm.judging import settled_by
 from usage.litellm.keeping import conflict_of, note_recorded
@@ -120,6 +123,8 @@ def replay(account: ExchangeAccount, rows: Rows, service_id: int) -> Replayed:
             note_recorded(account, [row.identity for row, _result in settled])
             new = [row.tokens for row, result in settled if result.status == "recorded"]
             recorded, there, tokens = recorded + len(new), there + len(settled) - len(new), tokens + sum(new)
+    if found:
+        _note("quarantine.recorded", account, rows=len(found), recorded=recorded, service=service_id)
     log.info("litellm_rows_replayed", account=account.pk, recorded=recorded, service=service_id)
     return Replayed(recorded=recorded, there=there, waiting=len(found) - recorded - there, tokens=tokens)
 
@@ -129,9 +134,17 @@ def discard(account: ExchangeAccount, rows: Rows) -> int:
     chosen = list(rows.filter(account=account).order_by("pk").values_list("pk", flat=True)[:MOST_AT_A_TIME])
     # one that was recorded meanwhile is not taken
     gone = waiting_of(account).order_by().filter(pk__in=chosen)
-    done = gone.update(state=RowState.DISCARDED, settled_at=timezone.now())
+    with transaction.atomic():
+        done = gone.update(state=RowState.DISCARDED, settled_at=timezone.now())
+        if done:
+            _note("quarantine.discarded", account, rows=done)
     log.info("litellm_rows_discarded", account=account.pk, rows=done)
     return done
+
+
+def _note(action: str, account: ExchangeAccount, **figures: int) -> None:
+    subject = audit.Subject(SubjectKind.QUARANTINE, name=f"LiteLLM, {figures['rows']:,}")
+    audit.note(action, account=account, subject=subject, detail=figures)
 
 
 def _drafts(rows: list[QuarantinedRow], service_id: int) -> list[tuple[QuarantinedRow, Draft]]:

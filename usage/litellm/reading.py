@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from usage.litellm.skipping import skip_line, skip_value
+from usage.litellm.skipping import has_too_many_values, skip_line, skip_value
 from usage.litellm.window import CHUNK, Window
 
 LONGEST_ROW = 8_000_000
 """Characters; as much as one body of ``POST usage`` has."""
+USUAL = 2 * CHUNK
+"""Characters to which a window grows for small rows: nothing that fits in can be more than memory holds."""
 _SURE = 16
 """An error so many characters before the end of what has come is no matter of what is still to come."""
 
@@ -86,6 +88,9 @@ class _Broken:
 def _value(window: Window) -> Any:
     """The value that begins here, behind which the window then is; or _Broken, and the window stays."""
     while True:
+        if len(window.text) - window.at > USUAL and has_too_many_values(window.text, window.at):
+            # before one is built: two signs of text can be two hundred bytes of memory
+            return _Broken()
         try:
             value, end = DECODER.raw_decode(window.text, window.at)
         except (json.JSONDecodeError, RecursionError) as error:

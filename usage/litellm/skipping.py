@@ -8,11 +8,29 @@ from typing import Any
 
 from usage.litellm.window import CHUNK, Window
 
+MOST_VALUES = 100_000
+"""Commas and brackets of one row: more than any conversation has parts."""
 MOST_SIGNS = 300_000
 """Quotes and brackets of one row that are followed; one with more of them is no row of LiteLLM's."""
 _QUOTED = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _NESTED = re.compile(r'[^"\[\]{}]*+')
 _FLAT = re.compile(r'[^"\[\]{},]*+')
+_VALUE = re.compile(r'[^"\[\]{},]*+(?:"(?:[^"\\]++|\\.)*+(?:"|\\?$)[^"\[\]{},]*+)*+', re.DOTALL)
+"""What lies between two of the signs that tell how many values there are, text included."""
+
+
+def has_too_many_values(text: str, at: int) -> bool:
+    """Whether the value that begins at ``at`` has more than ``MOST_VALUES``, as far as the text goes."""
+    depth = 0
+    for _number in range(MOST_VALUES):
+        match = _VALUE.match(text, at)
+        at = match.end() if match else at
+        sign = text[at : at + 1]
+        depth += 1 if sign in ("[", "{") else -1 if sign in ("]", "}") else 0
+        if depth <= 0 or not sign:
+            return False
+        at += 1
+    return True
 
 
 def skip_value(window: Window) -> tuple[str, bool]:

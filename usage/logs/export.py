@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.models import ExchangeAccount
+from accounts.spreadsheets import Echo, cell
 from usage.canonical import moment
 from usage.logs.filters import LogFilters
 from usage.logs.pages import every_page
@@ -18,8 +19,6 @@ from usage.models import LedgerEntry
 CONTENT_TYPES: dict[str, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 WINDOW = Window(size=500, looked_at=20_000)
 """Entries held at a time."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
-"""What makes a spreadsheet take text for a formula. (A number of ours is written by us, and is one.)"""
 
 
 def rows(account: ExchangeAccount, filters: LogFilters) -> Iterator[dict[str, Any]]:
@@ -36,7 +35,7 @@ def row(entry: LedgerEntry) -> dict[str, Any]:
 
 def as_csv(found: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Lines of CSV with a header; text that a spreadsheet would calculate is given an apostrophe."""
-    writer = csv.writer(_Echo(), lineterminator="\r\n")
+    writer = csv.writer(Echo(), lineterminator="\r\n")
     # by which Excel knows that it is UTF-8
     yield "\ufeff" + writer.writerow(FIELDS)
     for one in found:
@@ -55,21 +54,12 @@ WRITERS: dict[str, Callable[[Iterable[dict[str, Any]]], Iterator[str]]] = {
 }
 
 
-class _Echo:
-    """A file that gives back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _cell(value: Any) -> Any:
     if isinstance(value, list):
         value = ", ".join(value)
     if isinstance(value, dict):
         value = json.dumps(value, ensure_ascii=False) if value else ""
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
+    return cell(value)
 
 
 def _decimal(price: Decimal | None) -> str | None:

@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from usage.memos.terms import terms_of
 from usage.models import LedgerEntry
+from usage.writing.inserting import execute_many
 
 TABLE = "usage_memo"
 BLOCK_BITS = 15
@@ -66,8 +67,7 @@ def add(rows: Iterable[tuple[int, int, str]]) -> None:
         if terms:
             values.append((key, " ".join(terms) if sqlite else terms))
     if values:
-        with connection.cursor() as cursor:
-            cursor.executemany(_ADD[connection.vendor], values)
+        execute_many(_ADD[connection.vendor], values)
 
 
 def clear() -> None:

@@ -48,3 +48,21 @@ class EvidenceExport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account}: {self.digest}"
+
+
+class EvidencePart(models.Model):
+    """A piece of a pack while it is kept: in the database, so that whichever machine is asked has it."""
+
+    export = models.ForeignKey(EvidenceExport, models.PROTECT, related_name="parts", db_index=False)
+    number = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        verbose_name = "piece of a dispute pack"
+        verbose_name_plural = "pieces of dispute packs"
+        constraints = [
+            models.UniqueConstraint(fields=["export", "number"], name="usage_evidence_part_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.export_id}/{self.number}"

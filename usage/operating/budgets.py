@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts.operating.filters import LinkedFilter
+from accounts.operating.lists import LongTableAdmin, link
 from usage.models import BudgetNotice, KeyDay, OverBudget
-from usage.operating.filters import LinkedFilter
-from usage.operating.lists import LongTableAdmin, link
 
 
 class OfAKeyFilter(LinkedFilter):

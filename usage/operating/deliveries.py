@@ -9,10 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin import ReadOnlyAdmin
+from accounts.operating.lists import FirstRows, InlineRows, LongTableAdmin, ReadOnlyAdmin, link
 from usage.models import Delivery, DeliveryAttempt, DeliveryQueue
 from usage.operating.filters import DeliveryDaysFilter
-from usage.operating.lists import FirstRows, InlineRows, LongTableAdmin, link
 from usage.operating.search import keys_of_entries
 
 if TYPE_CHECKING:  # Django's own class cannot be subscripted as the program runs

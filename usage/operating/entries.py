@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts.operating.lists import LongTableAdmin, code, link
 from usage.models import LedgerEntry
 from usage.operating.filters import AccountFilter, KeyFilter, RecordedFilter
-from usage.operating.lists import LongTableAdmin, code, link
 from usage.operating.search import account_of, keys_of_entries
 
 

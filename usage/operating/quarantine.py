@@ -9,9 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts.operating.filters import DaysFilter
+from accounts.operating.lists import LongTableAdmin, link
 from usage.models import QuarantinedRow
-from usage.operating.filters import AccountFilter, DaysFilter
-from usage.operating.lists import LongTableAdmin, link
+from usage.operating.filters import AccountFilter
 from usage.operating.runs import OfAnAccountAdmin
 
 

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts.operating.lists import FirstRows, InlineRows, LongTableAdmin, code, link, list_link
 from usage.models import Chain, LedgerEntry, ReconciliationLine, ReconciliationRun, VerificationRun
 from usage.operating.filters import AccountFilter, RunFilter, StartedFilter
-from usage.operating.lists import FirstRows, InlineRows, LongTableAdmin, code, link, list_link
 from usage.operating.search import account_of
 
 if TYPE_CHECKING:  # Django's own class cannot be subscripted as the program runs

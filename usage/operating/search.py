@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import ExchangeAccount
-from exchange.fields import INT64_MAX
+from accounts.operating.filters import number_in
 from usage.models import LedgerEntry
 
 MOST_ACCOUNTS = 5000
@@ -17,13 +17,6 @@ MOST_ACCOUNTS = 5000
 MOST_FOUND = 1000
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-_NUMBER = re.compile(r"#?([0-9]{1,19})")
-
-
-def number_in(text: str) -> int | None:
-    """The number that somebody typed, with or without #; None for something else."""
-    match = _NUMBER.fullmatch(text.strip())
-    return int(match[1]) if match and int(match[1]) <= INT64_MAX else None
 
 
 def account_of(address: str) -> int | None:

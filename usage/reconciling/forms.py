@@ -12,6 +12,7 @@ class NoteForm(forms.Form):
     note = forms.CharField(
         label=_("What you know of it"),
         max_length=LONGEST_NOTE,
+        error_messages={"required": _("Say what the difference is, so that it can be understood later.")},
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_(
             "Kept with this reconciliation. A difference that is another one raises its banner again."

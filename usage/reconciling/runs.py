@@ -10,7 +10,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import ExchangeAccount, User
+from accounts.models.audit import SubjectKind
 from exchange import StatementEntry
 from usage.models import Chain, ReconciliationLine, ReconciliationRun
 from usage.reconciling.lines import Finding
@@ -109,6 +111,9 @@ def acknowledge(run: ReconciliationRun, *, user: User, note: str) -> Reconciliat
                 break
             _acknowledged(one, timezone.now(), user.pk, note)
             one.save()
+        subject = audit.Subject(SubjectKind.RUN, run.pk)
+        # the note itself is kept with the run
+        audit.note("difference.acknowledged", actor=user, account=run.account, subject=subject)
     return run
 
 

@@ -38,6 +38,7 @@ OTHER_EXCHANGE = gettext_noop("This account belongs to another Exchange than the
 TOO_LONG = gettext_noop(
     "The Exchange's statement is too long to be read while you wait. The hourly run reads it to its end."
 )
+UNDER_WAY = gettext_noop("These books are being reconciled at this moment. Look again in a minute.")
 FIELDS = {
     "user_id": gettext_noop("account"),
     "service_id": gettext_noop("service"),

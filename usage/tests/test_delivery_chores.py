@@ -12,8 +12,10 @@ from usage import reconciliation, verification
 from usage.delivering import chores as delivery_chores
 from usage.delivering.chores import Chores
 from usage.delivering.pause import note_trouble
+from usage.evidence import keeping
 from usage.factories import make_entry
-from usage.models import DeliveryQueue, ReconciliationRun, VerificationRun
+from usage.models import DeliveryQueue, EvidencePart, ReconciliationRun, VerificationRun
+from usage.turns import turn
 
 pytestmark = pytest.mark.django_db
 Done = list[tuple[str, int]]
@@ -26,16 +28,20 @@ def done(monkeypatch: pytest.MonkeyPatch) -> Done:
 
     def reconcile(account: ExchangeAccount) -> ReconciliationRun:
         seen.append(("reconcile", account.pk))
-        return ReconciliationRun(account=account, status="clean")
+        return keep_run(account)
 
     monkeypatch.setattr(reconciliation, "reconcile", reconcile)
     monkeypatch.setattr(verification, "check", lambda account: seen.append(("verify", account.pk)))
     return seen
 
 
+def keep_run(account: ExchangeAccount, status: str = "clean") -> ReconciliationRun:
+    now = timezone.now()
+    return ReconciliationRun.objects.create(account=account, status=status, started_at=now, finished_at=now)
+
+
 def do(chores: Chores, account: ExchangeAccount) -> None:
-    for chore in chores.due(account.exchange):
-        chore()
+    chores.see_to(account.exchange)
 
 
 def later(**passed: int) -> time_machine.travel:
@@ -64,6 +70,66 @@ def test_reconciling_is_done_every_hour_by_one_worker(account: ExchangeAccount, 
     assert done.count(("reconcile", account.pk)) == 2
 
 
+def test_another_worker_goes_on_where_one_has_died(
+    account: ExchangeAccount, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = [account, make_account(), make_account()]
+    for one in accounts:
+        make_entry(account=one)
+    reconcile = reconciliation.reconcile
+
+    def die(account: ExchangeAccount) -> ReconciliationRun:
+        if done:
+            raise SystemExit
+        return reconcile(account)
+
+    monkeypatch.setattr(reconciliation, "reconcile", die)
+    with pytest.raises(SystemExit):
+        do(Chores(), account)
+    monkeypatch.setattr(reconciliation, "reconcile", reconcile)
+    with later(minutes=2):
+        do(Chores(), account)
+    assert sorted(pk for what, pk in done if what == "reconcile") == sorted(one.pk for one in accounts)
+
+
+def test_packs_whose_time_is_over_go(account: ExchangeAccount, done: Done) -> None:
+    make_entry(account=account)
+    row = keeping.make(account, deadline=0)
+    do(Chores(), account)
+    assert EvidencePart.objects.filter(export=row).exists()
+    with later(hours=25):
+        do(Chores(), account)
+    assert not EvidencePart.objects.exists()
+
+
+def test_what_another_worker_is_at_is_left_to_it(account: ExchangeAccount, done: Done) -> None:
+    make_entry(account=account)
+    with turn(f"chores {account.exchange_id}") as ours:
+        assert ours
+        do(Chores(), account)
+    assert done == []
+    do(Chores(), account)
+    assert len(done) == 2
+
+
+def test_one_that_fails_is_tried_once_an_hour_by_each(
+    account: ExchangeAccount, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_entry(account=account)
+    tried: list[ExchangeAccount] = []
+
+    def fail(account: ExchangeAccount) -> ReconciliationRun:
+        tried.append(account)
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(reconciliation, "reconcile", fail)
+    chores = Chores()
+    for minutes in (0, 1, 59, 61):
+        with later(minutes=minutes):
+            do(chores, account)
+    assert len(tried) == 2
+
+
 def test_an_exchange_that_could_not_be_asked_is_asked_again_soon(
     account: ExchangeAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +137,7 @@ def test_an_exchange_that_could_not_be_asked_is_asked_again_soon(
 
     def away(account: ExchangeAccount) -> ReconciliationRun:
         asked.append(account)
-        return ReconciliationRun(account=account, status="unavailable")
+        return keep_run(account, "unavailable")
 
     monkeypatch.setattr(reconciliation, "reconcile", away)
     monkeypatch.setattr(verification, "check", lambda account: None)
@@ -143,7 +209,6 @@ def test_an_account_that_is_not_registered_is_verified_alone(done: Done) -> None
 def test_one_that_fails_does_not_keep_the_next_from_being_done(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(delivery_chores.connections, "close_all", lambda: None)
     seen = []
 
     def fail() -> None:
@@ -165,10 +230,12 @@ def test_they_are_done_beside_delivering(account: ExchangeAccount, monkeypatch: 
 
     chores = Chores()
     monkeypatch.setattr(chores, "due", lambda _exchange: [slow])
+    monkeypatch.setattr(chores, "see_to", lambda _exchange: slow())
     chores.start_if_due(account.exchange)
     assert begun.wait(30)
     thread = chores._thread
     # while one is at it, no other begins
+    chores._looked_at = None
     chores.start_if_due(account.exchange)
     assert chores._thread is thread
     may_end.set()

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
-import time
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,16 +15,11 @@ from accounts.models import ExchangeAccount
 from usage import triggers
 from usage.evidence import keeping, verify
 from usage.factories import make_draft, make_entries, make_entry
-from usage.models import EvidenceExport, LedgerEntry
+from usage.models import EvidenceExport, EvidencePart, LedgerEntry
 from usage.tests.their_books import TheirBooks
 
 pytestmark = pytest.mark.django_db
 URL = "/usage/evidence/"
-
-
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, settings: Any) -> None:
-    settings.VAR_DIR = tmp_path / "var"
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +32,10 @@ def make_pack(browser: Client, **days: str) -> EvidenceExport:
     row = EvidenceExport.objects.latest("created_at")
     assert (answer.status_code, answer["Location"]) == (302, f"{URL}{row.pk}/")
     return row
+
+
+def is_kept(row: EvidenceExport) -> bool:
+    return keeping.is_kept(keeping.packs().get(pk=row.pk))
 
 
 def content_of(answer: Any) -> bytes:
@@ -149,7 +145,7 @@ def test_another_account_s_pack_is_not_found(signed_in: Client, client: Client, 
     row = keeping.make(make_account(user=make_user()))
     assert signed_in.get(f"{URL}{row.pk}/{end}").status_code == 404
     assert signed_in.get(f"{URL}{uuid.uuid4()}/{end}").status_code == 404
-    assert keeping.file_of(row) is not None
+    assert is_kept(row)
 
 
 def test_another_account_s_packs_are_not_listed(signed_in: Client) -> None:
@@ -164,23 +160,34 @@ def test_a_stranger_is_sent_to_sign_in(client: Client) -> None:
     assert not EvidenceExport.objects.exists()
 
 
-def test_a_file_is_for_nobody_else_on_the_machine(signed_in: Client) -> None:
-    path = keeping.file_of(make_pack(signed_in))
-    assert path is not None
-    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+def test_it_comes_in_pieces_from_whichever_machine_is_asked(
+    signed_in: Client, account: ExchangeAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "PIECE", 1000)
+    make_entries(account, 5)
+    row = make_pack(signed_in)
+    assert EvidencePart.objects.filter(export=row).count() == -(-row.size // 1000) > 3
+    path = tmp_path / "pack.zip"
+    path.write_bytes(content_of(signed_in.get(f"{URL}{row.pk}/download/")))
+    assert verify.main([str(path), "--expect", row.digest]) == 0
 
 
-def test_a_file_is_kept_for_a_day_and_its_digest_for_good(signed_in: Client) -> None:
+def test_a_pack_of_which_a_piece_is_missing_is_not_handed_out(
+    signed_in: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "PIECE", 1000)
+    row = make_pack(signed_in)
+    EvidencePart.objects.get(export=row, number=1).delete()
+    assert not is_kept(row)
+    assert signed_in.get(f"{URL}{row.pk}/download/")["Location"] == f"{URL}{row.pk}/"
+
+
+def test_a_pack_is_kept_for_a_day_and_its_digest_for_good(signed_in: Client) -> None:
     old = make_pack(signed_in)
-    path = keeping.file_of(old)
-    assert path is not None
-    long_ago = time.time() - 25 * 3600
-    os.utime(path, (long_ago, long_ago))
     EvidenceExport.objects.filter(pk=old.pk).update(created_at=old.created_at - timedelta(hours=25))
     assert signed_in.get(f"{URL}{old.pk}/download/")["Location"] == f"{URL}{old.pk}/"
-    make_pack(signed_in)
-    assert not path.exists()
+    new = make_pack(signed_in)
+    assert {part.export for part in EvidencePart.objects.select_related("export")} == {new}
     page = signed_in.get(f"{URL}{old.pk}/").content.decode()
     assert old.digest in page
     assert "not kept any more" in page
@@ -192,8 +199,8 @@ def test_who_asks_again_and_again_keeps_the_newest_packs_alone(
     monkeypatch.setattr(keeping, "MOST_KEPT", 2)
     others = keeping.make(make_account())
     rows = [make_pack(signed_in) for _ in range(4)]
-    assert [keeping.file_of(row) is not None for row in rows] == [False, False, True, True]
-    assert keeping.file_of(others) is not None
+    assert [is_kept(row) for row in rows] == [False, False, True, True]
+    assert is_kept(others)
 
 
 def test_a_failed_export_leaves_nothing_behind(
@@ -202,7 +209,7 @@ def test_a_failed_export_leaves_nothing_behind(
     monkeypatch.setattr(keeping, "export", _fail)
     with pytest.raises(OSError, match="disk"):
         keeping.make(account)
-    assert list(keeping._folder().iterdir()) == []
+    assert not EvidencePart.objects.exists()
     assert not EvidenceExport.objects.exists()
 
 
@@ -228,23 +235,6 @@ def test_nothing_is_made_by_looking(signed_in: Client) -> None:
     assert signed_in.head(URL).status_code == 200
     assert signed_in.put(URL).status_code == 405
     assert not EvidenceExport.objects.exists()
-
-
-def test_the_button_that_other_pages_show_makes_a_pack(
-    account: ExchangeAccount, rendered: Callable[..., str]
-) -> None:
-    page = rendered("usage/_evidence_form.html")
-    assert f'<form method="post" action="{URL}">' in page
-    assert "csrfmiddlewaretoken" in page
-
-
-@pytest.fixture
-def rendered(rf: Any, account: ExchangeAccount) -> Callable[..., str]:
-    from django.template.loader import render_to_string
-
-    request = rf.get("/")
-    request.user = account.user
-    return lambda name: render_to_string(name, {}, request=request)
 
 
 def _refuse() -> None:

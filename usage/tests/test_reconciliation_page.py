@@ -171,6 +171,7 @@ def test_without_a_note_nothing_is_acknowledged(
         assert response.status_code == 422
         assert "aria-invalid" in text_of(response)
         assert note.strip() in text_of(response)
+    assert "Say what the difference is" in text_of(signed_in.post(path, {"note": ""}))
     assert open_difference(account) == differing
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.factories import make_account, make_user
 from accounts.models import ApiKey, ExchangeAccount
+from accounts.operating import lists as admin_lists
 from usage.factories import make_entries, make_entry
 from usage.models import (
     BudgetNotice,
@@ -31,7 +32,6 @@ from usage.models import (
     ReconciliationRun,
     VerificationRun,
 )
-from usage.operating import lists as admin_lists
 from usage.tests.books import make_book
 
 pytestmark = pytest.mark.django_db

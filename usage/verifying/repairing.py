@@ -9,7 +9,9 @@ from itertools import product
 from django.db import transaction
 from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, Sum
 
+from accounts import audit
 from accounts.models import ExchangeAccount
+from accounts.models.audit import SubjectKind
 from usage import rollups
 from usage.budgets import counting as budget_counting
 from usage.models import Chain, Delivery, DeliveryTally, LedgerEntry
@@ -32,7 +34,10 @@ def rebuild_derived(account: ExchangeAccount) -> Repaired:
         chain = Chain.objects.select_for_update().filter(account=account).first()
         made = rollups.rebuild(account)
         budget_counting.rebuild(account)
-        return Repaired(made, _rebuild_totals(chain) if chain else (), _rebuild_tallies(account))
+        done = Repaired(made, _rebuild_totals(chain) if chain else (), _rebuild_tallies(account))
+        detail = {"rollups": done.rollups, "wrong": [*done.totals, *done.tallies]}
+        audit.note("books.rebuilt", account=account, subject=audit.Subject(SubjectKind.BOOKS), detail=detail)
+        return done
 
 
 def _rebuild_totals(chain: Chain) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -49,20 +49,20 @@ def evidence(request: SignedInRequest) -> HttpResponse:
 def pack(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """One pack: its digest, how to check it, and the file while that is kept."""
     row = _own(request, pk)
-    file = keeping.file_of(row)
+    is_kept = keeping.is_kept(row)
     is_fresh = request.session.get(FRESH) == str(pk)
     context = {
-        "is_fresh": is_fresh and file is not None,
+        "is_fresh": is_fresh and is_kept,
         "pack": row,
         "name": keeping.name_of(row),
-        "is_kept": file is not None,
+        "is_kept": is_kept,
         "kept_until": row.created_at + keeping.KEPT,
         "last_day": days.last_of(row.until),
     }
     response = TemplateResponse(request, "usage/evidence_pack.html", context)
     if is_fresh:
         del request.session[FRESH]
-        if file is not None:
+        if is_kept:
             # the page stays, and the browser fetches the file: one click for both
             response["Refresh"] = f"1; url={reverse('usage:evidence-download', args=[pk])}"
     return response
@@ -72,16 +72,12 @@ def pack(request: SignedInRequest, pk: UUID) -> HttpResponse:
 def download(request: SignedInRequest, pk: UUID) -> HttpResponseBase:
     """The pack itself, for who made it."""
     row = _own(request, pk)
-    path = keeping.file_of(row)
-    if path is None:
+    if not keeping.is_kept(row):
         messages.warning(request, _("This pack is not kept any more. Make a new one: it takes a moment."))
         return redirect("usage:evidence-pack", pk)
-    response = FileResponse(
-        path.open("rb"),
-        as_attachment=True,
-        filename=keeping.name_of(row),
-        content_type="application/zip",
-    )
+    response = StreamingHttpResponse(keeping.content_of(row), content_type="application/zip")
+    response["Content-Length"] = row.size
+    response["Content-Disposition"] = f'attachment; filename="{keeping.name_of(row)}"'
     response["X-Evidence-Digest"] = row.digest
     # it is compressed: once more would cost time, and the browser its progress
     response["Content-Encoding"] = "identity"
@@ -90,14 +86,14 @@ def download(request: SignedInRequest, pk: UUID) -> HttpResponseBase:
 
 def _own(request: SignedInRequest, pk: UUID) -> EvidenceExport:
     account = registration.account_of_request(request)
-    return get_object_or_404(EvidenceExport, pk=pk, account=account)
+    return get_object_or_404(keeping.packs(), pk=pk, account=account)
 
 
 def _page(request: SignedInRequest, form: EvidenceForm, error: str = "") -> HttpResponse:
     account = registration.account_of_request(request)
     assert account is not None  # noqa: S101 - LoginRequiredMiddleware
     packs = [
-        {"pack": row, "is_kept": keeping.file_of(row) is not None, "last_day": days.last_of(row.until)}
+        {"pack": row, "is_kept": keeping.is_kept(row), "last_day": days.last_of(row.until)}
         for row in keeping.latest(account)
     ]
     context: dict[str, Any] = {"form": form, "packs": packs, "error": error}

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRefresh, push_url
 
-from accounts import registration
+from accounts import audit, registration
 from accounts.models import ExchangeAccount
 from accounts.web import SignedInRequest, asked_by_the_page
 from catalog.views.lists import takes_off_a_filter, wants_part
@@ -122,6 +122,8 @@ def export(request: SignedInRequest) -> HttpResponseBase:
     }
     if request.method == "HEAD":
         return HttpResponse(headers=headers)
+    # the filters' names alone: what was searched for may be somebody's words
+    audit.note("logs.exported", account=account, detail={"format": kind, "filtered_by": sorted(chosen)})
     found = log_export.rows(account, filters)
     return StreamingHttpResponse(log_export.WRITERS[kind](found), headers=headers)
 

@@ -12,9 +12,9 @@ from django.db.models import BigIntegerField, UUIDField
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.models import ApiKey, ExchangeAccount
 from accounts.prepared import Prepared, Slot
-from exchange.fields import INT64_MAX
 from usage import rollups, tallies
 from usage.budgets import counting as budget_counting
 from usage.canonical import FORMAT, digest, fields_of
@@ -22,9 +22,10 @@ from usage.delivering.settling import may_have_been_counted
 from usage.memos import index as memo_index
 from usage.models import Chain, Delivery, DeliveryQueue, LedgerEntry
 from usage.writing.drafts import Draft, EntryInvalid, attributes_text
-from usage.writing.inserting import insert, insert_one, update
+from usage.writing.inserting import FEW, at_once, insert, insert_one, update
 from usage.writing.pricing import UNKNOWN, Offered, cost_nanos
 from usage.writing.results import NotReversible, Result
+from usage.writing.room import KeysShare, require_room
 from usage.writing.turns import turn
 
 State = Delivery.State
@@ -51,8 +52,6 @@ REPEATED = (
 """What a reversal has from its entry."""
 _ACCOUNT = Slot("account", BigIntegerField())
 _CHAIN = Prepared(lambda: Chain.objects.select_for_update().filter(account=_ACCOUNT))
-FEW = 4
-"""Entries up to which each has a short statement of its own: for more, one that is made to fit them pays."""
 _ENTRY = Prepared(
     lambda: LedgerEntry.objects.filter(account=_ACCOUNT, entry_id=Slot("entry_id", UUIDField()))
 )
@@ -72,9 +71,10 @@ class Writer:
             chain = self._locked()
             there = self._there(one.entry_id for one in judged if isinstance(one, Draft))
             now = timezone.now()
+            share = KeysShare(self.account.pk, self.api_key.pk if self.api_key else None)
             results, new = [], list[LedgerEntry]()
             for one in judged:
-                result = one if isinstance(one, Result) else self._result(one, there, chain, now)
+                result = one if isinstance(one, Result) else self._result(one, there, chain, share, now)
                 if result.status == "recorded" and result.entry is not None:
                     there[result.entry.entry_id] = result.entry
                     new.append(result.entry)
@@ -90,7 +90,7 @@ class Writer:
             delivery = Delivery.objects.select_for_update().get(entry=entry)
             self._check_reversible(entry, delivery)
             reversal = self._reversal_of(entry, reason, timezone.now())
-            _bounded(chain, reversal)
+            require_room(chain, reversal)
             self._chained(chain, reversal)
             counted = delivery.state == State.DELIVERED
             self._write(chain, [reversal], [State.LOCAL if counted else State.WITHDRAWN])
@@ -100,6 +100,8 @@ class Writer:
                 delivery.next_attempt_at = None
                 delivery.save(update_fields=["state", "settled_at", "settled_by", "next_attempt_at"])
                 tallies.move(self.account.pk, [tallies.move_of(entry, before, State.WITHDRAWN)])
+            detail = {"reversal": reversal.seq, "counted_there": counted}
+            audit.note("entry.reversed", account=self.account, subject=audit.of_entry(seq), detail=detail)
         return reversal
 
     def _beyond_budget(
@@ -132,7 +134,9 @@ class Writer:
             rows = list(LedgerEntry.objects.filter(account=self.account, entry_id__in=wanted))
         return {entry.entry_id: entry for entry in rows}
 
-    def _result(self, draft: Draft, there: dict[UUID, LedgerEntry], chain: Chain, now: datetime) -> Result:
+    def _result(
+        self, draft: Draft, there: dict[UUID, LedgerEntry], chain: Chain, share: KeysShare, now: datetime
+    ) -> Result:
         was = there.get(draft.entry_id) if draft.entry_id else None
         if was is not None:
             if draft.is_told_by(was):
@@ -143,7 +147,8 @@ class Writer:
             return Result(entry_id=was.entry_id, status="conflict", entry=was, field="entry_id", error=error)
         entry = self._entry_of(draft, now)
         try:
-            _bounded(chain, entry)
+            require_room(chain, entry)
+            share.take(chain, entry)
         except EntryInvalid as refused:
             return Result(
                 entry_id=draft.entry_id, status="invalid", field=refused.field, error=refused.sentence
@@ -230,15 +235,14 @@ class Writer:
         if not entries:
             return
         self._insert(entries)
-        update(chain)
-        rollups.add(self.account.pk, entries)
-        budget_counting.add(entries)
-        memo_index.add((entry.pk, self.account.pk, entry.memo) for entry in entries if entry.memo)
-        insert([self._delivery_of(entry, state) for entry, state in zip(entries, states, strict=True)])
-        tallies.move(
-            self.account.pk,
-            [tallies.move_of(entry, None, state) for entry, state in zip(entries, states, strict=True)],
-        )
+        placed = list(zip(entries, states, strict=True))
+        with at_once() as checks:
+            update(chain, checks)
+            rollups.add(self.account.pk, entries)
+            budget_counting.add(entries)
+            memo_index.add((entry.pk, self.account.pk, entry.memo) for entry in entries if entry.memo)
+            insert([self._delivery_of(entry, state) for entry, state in placed])
+            tallies.move(self.account.pk, [tallies.move_of(entry, None, state) for entry, state in placed])
 
     def _insert(self, entries: Sequence[LedgerEntry]) -> None:
         """Insert them, and give each its key."""
@@ -264,14 +268,4 @@ class Writer:
             state=state,
             settled_at=entry.recorded_at if settled else None,
             settled_by=Delivery.SettledBy.REVERSAL if settled else "",
-        )
-
-
-def _bounded(chain: Chain, entry: LedgerEntry) -> None:
-    """Whether every sum that can be made of the chain would still be a number that a database holds."""
-    nanos = entry.cost_nanos or 0
-    if chain.gross_tokens + entry.total_tokens > INT64_MAX or chain.gross_nanos + nanos > INT64_MAX:
-        raise EntryInvalid(
-            "prompt_tokens",
-            _("with so many tokens, the totals of this account would be too large to be kept."),
         )

@@ -1,21 +1,61 @@
-"""Rows as the driver takes them, many in a statement: several times as fast as the ORM, with its columns."""
+"""Rows as the driver takes them, many in a statement: several times as fast as the ORM, with its columns.
+
+What is written within ``at_once`` goes to PostgreSQL together, and is answered together: each wait for an
+answer would be one more while everybody else waits for the chain.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.db import connection, models
+
+FEW = 4
+"""Rows up to which each has a short statement of its own: for more, one that is made to fit them pays."""
+Checks = list[Callable[[], None]]
+
+
+@contextmanager
+def at_once() -> Iterator[Checks]:
+    """Send the statements within without waiting for the answer of each, where the database can do that.
+
+    An error is raised at the end, as Django's own, whichever statement it is of; what is appended to the list
+    is called when all are answered. Call it in a transaction, for statements whose answers nobody needs.
+    """
+    checks: Checks = []
+    if connection.vendor == "postgresql":
+        with connection.wrap_database_errors, connection.connection.pipeline():
+            yield checks
+    else:
+        yield checks
+    for check in checks:
+        check()
+
+
+def execute_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Execute the statement for each of these rows."""
+    with connection.cursor() as cursor:
+        if len(rows) <= FEW and _is_at_once():
+            # the driver's executemany waits for the answers of what was sent before, and then for its own
+            for row in rows:
+                cursor.execute(statement, row)
+        else:
+            cursor.executemany(statement, rows)
+
+
+def _is_at_once() -> bool:
+    return connection.vendor == "postgresql" and bool(connection.connection.pgconn.pipeline_status)
 
 
 def insert(rows: Sequence[models.Model]) -> None:
     """Insert these rows, all of one model, whose keys the database makes or that have theirs already."""
     if rows:
         plan = _plan(type(rows[0]), connection.vendor)
-        with connection.cursor() as cursor:
-            cursor.executemany(plan.insert, [plan.values(row) for row in rows])
+        execute_many(plan.insert, [plan.values(row) for row in rows])
 
 
 def insert_one(row: models.Model) -> None:
@@ -27,14 +67,19 @@ def insert_one(row: models.Model) -> None:
     row._state.adding = False
 
 
-def update(row: models.Model) -> None:
-    """Write every column of a row that is there."""
+def update(row: models.Model, checks: Checks) -> None:
+    """Write every column of a row that is there: ``checks`` of ``at_once`` get one that raises otherwise."""
     plan = _plan(type(row), connection.vendor)
-    with connection.cursor() as cursor:
-        # the key last, for it stands in the condition: SQLite would move a row whose key is written
-        cursor.execute(plan.update, [*plan.values(row)[plan.keys :], row.pk])
+    cursor = connection.cursor()
+    # the key last, for it stands in the condition: SQLite would move a row whose key is written
+    cursor.execute(plan.update, [*plan.values(row)[plan.keys :], row.pk])
+    checks.append(partial(_check_updated, row, cursor))
+
+
+def _check_updated(row: models.Model, cursor: Any) -> None:
+    with cursor:
         if cursor.rowcount != 1:
-            raise RuntimeError(f"{row!r} is not there to be updated.")
+            raise RuntimeError(f"{type(row).__name__} {row.pk} is not there to be updated.")
 
 
 @dataclass(frozen=True, slots=True)

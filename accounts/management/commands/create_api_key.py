@@ -86,6 +86,8 @@ class Command(GatewayCommand):
         try:
             created = create_key(acting_user(), settings)
         except ValidationError as error:
+            if not hasattr(error, "error_dict"):
+                raise CommandError(" ".join(error.messages)) from error
             problems = [f"{OPTIONS[name]}: {' '.join(texts)}" for name, texts in error.message_dict.items()]
             raise CommandError("\n".join(problems), returncode=2) from error
         key, secret_text = created.key, created.secret_text

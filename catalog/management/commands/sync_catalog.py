@@ -2,22 +2,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import close_old_connections
 
 from accounts.commands import GatewayCommand
-from catalog.mirror import BusyError, CatalogueError, Refreshed, refresh
-from catalog.watching import pause_after, stopping
-from exchange import ExchangeError
+from catalog.mirror import CatalogueError, Refreshed, refresh
+from catalog.mirror_watch import DEADLINE, Watch
+from catalog.watching import stopping
 
-DEADLINE = 30.0
-"""Seconds for both lists: fifty thousand services are some ten megabytes."""
 DEFAULT_INTERVAL = 60
 """Seconds, where catalog_max_age is 0 and says nothing of how often."""
-
-log = structlog.get_logger("gateway.catalog")
 
 
 def seconds(text: str) -> int:
@@ -58,28 +53,15 @@ class Command(GatewayCommand):
         self.print_refreshed(refreshed, as_json=options["json"])
 
     def watch(self, interval: float, *, as_json: bool) -> None:
-        failures = 0
+        watch = Watch(interval)
         with stopping() as stop:
             while not stop.asked:
-                failures = 0 if self.look(as_json=as_json) else failures + 1
-                stop.wait(pause_after(failures, interval))
-
-    def look(self, *, as_json: bool) -> bool:
-        """One unit of work; whether it went well. Nothing that fails ends the watch."""
-        close_old_connections()
-        try:
-            refreshed = refresh(deadline=DEADLINE)
-        except BusyError:
-            return True  # another process is doing it
-        except (ExchangeError, CatalogueError):
-            return False  # it has been logged where it was found
-        except Exception:
-            log.exception("catalogue_watch_failed")
-            return False
-        # a person who watches wants to see what is new; a program, that it is alive
-        if as_json or refreshed.has_news:
-            self.print_refreshed(refreshed, as_json=as_json)
-        return True
+                close_old_connections()
+                seconds, refreshed = watch.look(refresh)
+                # a person who watches wants to see what is new; a program, that it is alive
+                if refreshed is not None and (as_json or refreshed.has_news):
+                    self.print_refreshed(refreshed, as_json=as_json)
+                stop.wait(seconds)
 
     def print_refreshed(self, refreshed: Refreshed, *, as_json: bool) -> None:
         if as_json:
