@@ -10,16 +10,17 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-find-lin
 	--no-emit-trusted-host --no-emit-options
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help run env install install-dev install-litellm migrate static test test-long lint format e2e bench lighthouse messages lock clean
+.PHONY: help run env install install-dev install-litellm migrate static test test-long lint format e2e bench soak lighthouse messages lock clean
 
 help:
 	@echo "make run        the whole thing on this machine: http://127.0.0.1:8000 (Ctrl-C stops it)"
 	@echo "make test       every test, browser tests included where a browser is or can be installed"
 	@echo "make test-long  the tests that take minutes, too"
 	@echo "make install-litellm  the real LiteLLM, for its tests; make test does it too"
-	@echo "make lint       ruff, mypy, djade, import layers, migrations, messages"
+	@echo "make lint       ruff, mypy, djade, import layers, migrations, messages, bandit, pip-audit"
 	@echo "make e2e        the browser tests alone"
-	@echo "make bench      ratios against baselines, in benchmarks/"
+	@echo "make bench      one table of ratios against baselines; BENCH=--quick for a check"
+	@echo "make soak       an hour of load, kills and faults: MINUTES=60, more by SOAK=\"--help\""
 	@echo "make lighthouse what Lighthouse says of four pages; needs Node"
 
 run: install .env
@@ -84,7 +85,12 @@ e2e: install-dev
 	$(PYTEST) -m e2e $(TOGETHER)
 
 bench: install-dev
-	@for file in benchmarks/bench_*.py; do $(BIN)/python "$$file" || exit 1; done
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+# SOAK="--database postgres://user@host/postgres", SOAK=--steady and the like: tests/soak/options.py
+MINUTES ?= 60
+soak: install-dev
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(SOAK)
 
 lighthouse: install-dev
 	$(BIN)/python benchmarks/lighthouse.py
@@ -99,6 +105,8 @@ lint: install-dev
 	$(BIN)/python manage.py makemigrations --check --dry-run --settings gateway_site.test_settings
 	$(BIN)/python manage.py makemigrations --check --dry-run --settings gateway_site.sandbox_settings
 	$(BIN)/python -m tests.messages
+	$(BIN)/python -m tests.bandit_findings
+	$(BIN)/python -m tests.vulnerabilities
 
 format: install-dev
 	$(BIN)/ruff check --fix .

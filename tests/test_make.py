@@ -16,7 +16,7 @@ from tests.procfile import processes
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("target", ["run", "test", "test-long", "lint", "e2e", "bench"])
+@pytest.mark.parametrize("target", ["run", "test", "test-long", "lint", "e2e", "bench", "soak"])
 def test_make_knows_the_target(target: str) -> None:
     ended = subprocess.run(
         ["make", "--dry-run", target], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
@@ -30,7 +30,8 @@ def test_the_web_process_is_a_server_that_exists() -> None:
     assert server == "gunicorn"
     assert callable(importlib.import_module(application).application)
     parsed = vars(Config().parser().parse_args(options))
-    assert parsed["bind"] == ["127.0.0.1:8000"]
+    module = parsed["config"].removeprefix("python:")
+    assert importlib.import_module(module).bind == "127.0.0.1:8000"
 
 
 def test_every_other_process_is_a_command_that_exists() -> None:
