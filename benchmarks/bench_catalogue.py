@@ -1,46 +1,42 @@
 """The catalogue with 50,000 services: its pages against the same pages with 60, and what a refresh takes.
 
-    make bench
-
 Each page may take 3 times as long and no more than 12 queries; a refresh that changes nothing, 5 seconds.
-Rounds with the small and the large catalogue alternate, so that noise troubles them alike. With
-``TEST_POSTGRES_URL`` the same on PostgreSQL.
+Rounds with the small and the large catalogue alternate, so that noise troubles them alike. A refresh is
+compared with bare ``requests`` that fetches and parses the same two lists and keeps nothing.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import resource
 import statistics
 import sys
 import time
 import urllib.request
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.test_settings")
+from collections.abc import Iterator
 
 from benchmarks.catalogue_exchange import listing_exchange
-from benchmarks.databases import in_a_process, migrate, on_each, start_django, use
+from benchmarks.databases import Place, migrate, start_django, use
+from benchmarks.rows import RATIO, Figure, Limit, Row
+from benchmarks.sizes import Size
 
-FEW, MANY = 60, 50_000
-ROUNDS, CALLS = 9, 5
+FEW = 60
+CALLS = 5
 MOST_QUERIES, MOST_TIMES, MOST_SECONDS = 12, 3.0, 5.0
-# the page with MANY services, and the same one with FEW
+# the page with many services, and the same one with few
 PAGES = {
-    "services, first page": ("/catalog/services/", "/catalog/services/"),
-    "services, by text": ("/catalog/services/?q=mini", "/catalog/services/?q=mini"),
-    "services, by family": ("/catalog/services/?family=gpt-4o", "/catalog/services/?family=gpt-4o"),
-    "services, page 500": ("/catalog/services/?page=500", "/catalog/services/?page=2"),
-    "services, by name": ("/catalog/services/?sort=name", "/catalog/services/?sort=name"),
-    "services, rare text": (
+    "first page": ("/catalog/services/", "/catalog/services/"),
+    "by text": ("/catalog/services/?q=mini", "/catalog/services/?q=mini"),
+    "by family": ("/catalog/services/?family=gpt-4o", "/catalog/services/?family=gpt-4o"),
+    "page 500": ("/catalog/services/?page=500", "/catalog/services/?page=2"),
+    "by name": ("/catalog/services/?sort=name", "/catalog/services/?sort=name"),
+    "rare text": (
         "/catalog/services/?q=%E4%B8%8A%E6%B5%B7",
         "/catalog/services/?q=%E4%B8%8A%E6%B5%B7",
     ),
-    "services, no match": ("/catalog/services/?q=zzz", "/catalog/services/?q=zzz"),
-    "services, by price": ("/catalog/services/?max_price=0.001", "/catalog/services/?max_price=0.001"),
-    "services, with trial": ("/catalog/services/?trial=1", "/catalog/services/?trial=1"),
+    "no match": ("/catalog/services/?q=zzz", "/catalog/services/?q=zzz"),
+    "by price": ("/catalog/services/?max_price=0.001", "/catalog/services/?max_price=0.001"),
+    "with trial": ("/catalog/services/?trial=1", "/catalog/services/?trial=1"),
     "one service": ("/catalog/services/7/", "/catalog/services/7/"),
     "providers": ("/catalog/providers/", "/catalog/providers/"),
     "one provider": ("/catalog/providers/1/", "/catalog/providers/1/"),
@@ -48,7 +44,6 @@ PAGES = {
     "choose to compare": ("/catalog/compare/", "/catalog/compare/"),
 }
 REQUIRED = list(PAGES)[:4]
-
 
 # what the Exchange does meanwhile, and how often that is measured
 REFRESHES = {
@@ -62,10 +57,52 @@ REFRESHES = {
 UNCHANGED = ("nothing changed", "nothing changed, by tag")
 
 
+def rows(place: Place, size: Size) -> Iterator[Row]:
+    few, many = place.new(), place.new()
+    for database, count in ((few, FEW), (many, size.services)):
+        place.run(__name__, "migrate", database)
+        with listing_exchange(count) as base_url:
+            if count == FEW:
+                place.run(__name__, "refresh", database, base_url, "1")
+            else:
+                for name, (mode, times) in REFRESHES.items():
+                    urllib.request.urlopen(f"{base_url}/_mode/{mode}", data=b"").close()  # noqa: S310 - our own
+                    found = place.run(__name__, "refresh", database, base_url, str(times))
+                    yield _refresh_row(
+                        place, f"refresh of {count:,} services: {name}", found, name in UNCHANGED
+                    )
+    for name, found in place.run(__name__, "pages", few, many, str(size.rounds)).items():
+        yield Row(
+            f"{size.services:,} services: {name}",
+            f"the same page with {FEW}",
+            found["many"] / found["few"],
+            place.title,
+            figures=(Figure("", found["many"], "ms"), Figure("queries", found["queries"], "")),
+            limits=(Limit(RATIO, most=MOST_TIMES), Limit("queries", most=MOST_QUERIES))
+            if name in REQUIRED
+            else (),
+        )
+
+
+def _refresh_row(place: Place, what: str, found: dict[str, float], is_unchanged: bool) -> Row:
+    return Row(
+        what,
+        "bare requests, both lists",
+        found["seconds"] / found["bare"],
+        place.title,
+        figures=(Figure("took", found["seconds"], "s"), Figure("memory", found["megabytes"], "MB")),
+        limits=(Limit("took", most=MOST_SECONDS),) if is_unchanged else (),
+    )
+
+
 def measure_refresh(database: str, base_url: str, times: int) -> dict[str, float]:
-    """The median of so many refreshes in seconds, and how many megabytes more the process came to need."""
+    """The median of so many refreshes in seconds, and of bare ``requests`` for the same lists; and how many
+    megabytes more the process came to need.
+    """
     start_django(base_url)
     use(database)
+    import requests
+
     from catalog.mirror import refresh
     from catalog.models import Service
 
@@ -77,10 +114,20 @@ def measure_refresh(database: str, base_url: str, times: int) -> dict[str, float
         refresh(deadline=60)
         taken.append(time.perf_counter() - began)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": statistics.median(taken), "megabytes": (after - before) / 1024, "peak": after / 1024}
+    bare = []
+    for _ in range(times):
+        began = time.perf_counter()
+        for path in ("services", "providers"):
+            requests.get(f"{base_url}/{path}", timeout=60).json()
+        bare.append(time.perf_counter() - began)
+    return {
+        "seconds": statistics.median(taken),
+        "bare": statistics.median(bare),
+        "megabytes": (after - before) / 1024,
+    }
 
 
-def measure_pages(few: str, many: str) -> dict[str, dict[str, float]]:
+def measure_pages(few: str, many: str, rounds: int) -> dict[str, dict[str, float]]:
     """For each page the milliseconds with few and with many services, and the queries with many.
 
     The least of many measurements: what is more than that is the machine's other work.
@@ -102,7 +149,7 @@ def measure_pages(few: str, many: str) -> dict[str, dict[str, float]]:
     figures = {}
     for name, (path_many, path_few) in PAGES.items():
         taken: dict[str, list[float]] = {few: [], many: []}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for database, path in ((few, path_few), (many, path_many)):
                 use(database)
                 at_the_mirrors_exchange()
@@ -138,38 +185,6 @@ def at_the_mirrors_exchange() -> None:
     settings.TOKLIGENCE = dataclasses.replace(settings.TOKLIGENCE, base_url=mirror.exchange.base_url)
 
 
-def compare(title: str, start_url: str, few: str, many: str) -> bool:
-    """Print the tables for one kind of database; whether everything required holds."""
-    good = True
-    for database, count in ((few, FEW), (many, MANY)):
-        in_a_process(__file__, start_url, "migrate", database)
-        with listing_exchange(count) as base_url:
-            if count == MANY:
-                print(
-                    f"\n{title}: refresh, {MANY:,} services\n{'':<30}{'seconds':>9}{'memory':>12}{'peak':>12}"
-                )
-            for name, (mode, times) in REFRESHES.items() if count == MANY else [("", ("plain", 1))]:
-                urllib.request.urlopen(f"{base_url}/_mode/{mode}", data=b"").close()  # noqa: S310 - our own
-                figures = in_a_process(__file__, start_url, "refresh", database, base_url, str(times))
-                late = name in UNCHANGED and figures["seconds"] > MOST_SECONDS
-                good = good and not late
-                if name:
-                    print(
-                        f"{name:<30}{figures['seconds']:>9.2f}{figures['megabytes']:>9.0f} MB"
-                        f"{figures['peak']:>9.0f} MB{'  TOO LATE' if late else ''}"
-                    )
-    print(f"\n{title}: pages\n{'':<30}{FEW:>9,}{MANY:>12,}{'ratio':>9}{'queries':>9}")
-    for name, row in in_a_process(__file__, start_url, "pages", few, many).items():
-        ratio = row["many"] / row["few"]
-        bad = (ratio > MOST_TIMES or row["queries"] > MOST_QUERIES) and name in REQUIRED
-        good = good and not bad
-        print(
-            f"{name:<30}{row['few']:>6.1f} ms{row['many']:>9.1f} ms{ratio:>9.2f}{row['queries']:>9.0f}"
-            f"{'  TOO MUCH' if bad else ''}"
-        )
-    return good
-
-
 def main(words: list[str]) -> None:
     match words:
         case ["migrate", database]:
@@ -177,10 +192,8 @@ def main(words: list[str]) -> None:
             migrate(database)
         case ["refresh", database, base_url, times]:
             print(json.dumps(measure_refresh(database, base_url, int(times))))
-        case ["pages", few, many]:
-            print(json.dumps(measure_pages(few, many)))
-        case _:
-            sys.exit(0 if on_each(compare) else "Not everything that is required holds.")
+        case ["pages", few, many, rounds]:
+            print(json.dumps(measure_pages(few, many, int(rounds))))
 
 
 if __name__ == "__main__":

@@ -1,29 +1,22 @@
 """Summary and logs with a million entries against the same pages with ten thousand.
 
-    make bench
-    python benchmarks/bench_ledger_pages.py --entries 10000000
-
 Each page may take 1.5 times as long. Rounds with the short and the long ledger alternate, so that noise
-troubles them alike; both have the same services, keys and days. With ``TEST_POSTGRES_URL`` on PostgreSQL too.
+troubles them alike; both have the same services, keys and days.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import sys
 import time
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.test_settings")
+from benchmarks.databases import Place, start_django, use
+from benchmarks.rows import RATIO, Figure, Limit, Row
+from benchmarks.sizes import Size
 
-from benchmarks.databases import in_a_process, migrate, on_each, start_django, use
-
-FEW, MANY = 10_000, 1_000_000
-ROUNDS, CALLS = 7, 5
+CALLS = 5
 MOST_TIMES = 1.5
 DEEP = "deep"
 PAGES = {
@@ -31,34 +24,39 @@ PAGES = {
     "summary, 90 days": "/usage/?period=90d",
     "dashboard": "/",
     "logs, first page": "/usage/logs/",
-    "logs, all but the last page deep": f"/usage/logs/?older={DEEP}",
-    "since": "/usage/logs/?since={day}",
-    "until": "/usage/logs/?until={day}",
-    "direction": "/usage/logs/?direction=supply",
-    "service": "/usage/logs/?service=3",
-    "provider": "/usage/logs/?provider=5",
-    "family": "/usage/logs/?family=qwen-3-235b",
-    "key": "/usage/logs/?key={key}",
-    "source": "/usage/logs/?source=page",
-    "state": "/usage/logs/?state=rejected",
-    "state, delivered": "/usage/logs/?state=delivered",
-    "memo, a frequent word": "/usage/logs/?q=nightly",
-    "memo, a rare word": "/usage/logs/?q=reconstruction",
-    "memo, no match": "/usage/logs/?q=zebra",
-    "least tokens": "/usage/logs/?least=9500",
-    "least tokens, no match": "/usage/logs/?least=50000",
+    "logs, the last page of all": f"/usage/logs/?older={DEEP}",
+    "logs since a day": "/usage/logs/?since={day}",
+    "logs until a day": "/usage/logs/?until={day}",
+    "logs by direction": "/usage/logs/?direction=supply",
+    "logs by service": "/usage/logs/?service=3",
+    "logs by provider": "/usage/logs/?provider=5",
+    "logs by family": "/usage/logs/?family=qwen-3-235b",
+    "logs by key": "/usage/logs/?key={key}",
+    "logs by source": "/usage/logs/?source=page",
+    "logs, rejected": "/usage/logs/?state=rejected",
+    "logs, delivered": "/usage/logs/?state=delivered",
+    "logs, a frequent word": "/usage/logs/?q=nightly",
+    "logs, a rare word": "/usage/logs/?q=reconstruction",
+    "logs, a word of no memo": "/usage/logs/?q=zebra",
+    "logs by least tokens": "/usage/logs/?least=9500",
+    "logs, none so large": "/usage/logs/?least=50000",
 }
 
 
-def fill(database: str, count: int) -> None:
-    start_django()
-    migrate(database)
-    from benchmarks import ledger_data
+def rows(place: Place, size: Size) -> Iterator[Row]:
+    few, many = place.ledger(size.short), place.ledger(size.entries)
+    for name, found in place.run(__name__, few, many, str(size.rounds)).items():
+        yield Row(
+            f"{size.entries:,} entries: {name}",
+            f"the same page with {size.short:,}",
+            found["many"] / found["few"],
+            place.title,
+            figures=(Figure("", found["many"], "ms"), Figure("queries", found["queries"], "")),
+            limits=(Limit(RATIO, most=MOST_TIMES),),
+        )
 
-    ledger_data.fill(count)
 
-
-def measure(few: str, many: str) -> dict[str, dict[str, float]]:
+def measure(few: str, many: str, rounds: int) -> dict[str, dict[str, float]]:
     """For each page the milliseconds with few and with many entries, the least of many, and its queries."""
     start_django()
     from django.db import connection
@@ -69,7 +67,7 @@ def measure(few: str, many: str) -> dict[str, dict[str, float]]:
     for name, path in PAGES.items():
         taken: dict[str, list[float]] = {few: [], many: []}
         queries = 0
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for database, (client, places) in visitors.items():
                 use(database)
                 address = path.format(**places).replace(DEEP, places["deep"])
@@ -86,7 +84,7 @@ def measure(few: str, many: str) -> dict[str, dict[str, float]]:
     return figures
 
 
-def visitor(database: str) -> tuple:
+def visitor(database: str) -> tuple[Any, dict[str, str]]:
     """A browser of the account's owner, and what the addresses of this ledger's pages are made of."""
     from datetime import timedelta
 
@@ -110,42 +108,5 @@ def visitor(database: str) -> tuple:
     return client, places
 
 
-def compare(title: str, start_url: str, few: str, many: str, entries: int) -> bool:
-    for database, count in ((few, FEW), (many, entries)):
-        in_a_process(__file__, start_url, "fill", database, str(count))
-    return report(title, in_a_process(__file__, start_url, "measure", few, many), entries)
-
-
-def report(title: str, figures: dict[str, dict[str, float]], entries: int) -> bool:
-    """Print the table; whether every page is fast enough."""
-    print(f"\n{title}: pages of the ledger\n{'':<34}{FEW:>9,}{entries:>14,}{'ratio':>9}{'queries':>9}")
-    good = True
-    for name, row in figures.items():
-        ratio = row["many"] / row["few"]
-        good = good and ratio <= MOST_TIMES
-        print(
-            f"{name:<34}{row['few']:>6.1f} ms{row['many']:>11.1f} ms{ratio:>9.2f}{row['queries']:>9.0f}"
-            f"{'' if ratio <= MOST_TIMES else '  TOO SLOW'}"
-        )
-    return good
-
-
-def main(words: list[str]) -> None:
-    match words:
-        case ["fill", database, count]:
-            fill(database, int(count))
-        case ["measure", few, many]:
-            print(json.dumps(measure(few, many)))
-        case _:
-            parser = argparse.ArgumentParser(description="Pages of a long ledger against a short one's.")
-            parser.add_argument("--entries", type=int, default=MANY, help="(%(default)s)")
-            entries = parser.parse_args(words).entries
-            sys.exit(
-                0
-                if on_each(partial(compare, entries=entries))
-                else "A page of the long ledger is slower than required."
-            )
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    print(json.dumps(measure(sys.argv[1], sys.argv[2], int(sys.argv[3]))))

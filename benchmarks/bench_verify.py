@@ -1,39 +1,48 @@
 """verify_ledger against the bare loop: canonical JSON and SHA-256 over the same entries in memory.
 
-    make bench
-    python benchmarks/bench_verify.py --entries 1000000
-
-At least 0.4 of the bare loop's rate, in the same run, rounds alternating; and no more memory for many entries
-than for few. With ``TEST_POSTGRES_URL`` on PostgreSQL too.
+All checks (chain, content, sums, deliveries, reversals, triggers), without anchors. At least 0.4 of the bare
+loop's rate, rounds alternating; and no more memory for many entries than for few.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import resource
 import sys
 import time
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_site.test_settings")
+from benchmarks.databases import Place, start_django, use
+from benchmarks.rows import RATIO, Figure, Limit, Row
+from benchmarks.sizes import Size
 
-from benchmarks.databases import in_a_process, migrate, on_each, start_django, use
-
-FEW, MANY = 20_000, 200_000
+FEW, BATCH = 20_000, 1000
 ROUNDS, IN_MEMORY = 5, 50_000
 LEAST_RATE, MOST_MEGABYTES = 0.4, 24
 
 
-def fill(database: str, count: int) -> None:
-    start_django()
-    migrate(database)
-    from benchmarks import ledger_data
-
-    ledger_data.fill(count)
+def rows(place: Place, size: Size) -> Iterator[Row]:
+    few, many = place.new(), place.new()
+    for database, count in ((few, FEW), (many, size.verified)):
+        place.run("benchmarks.fill", database, str(count), str(count), str(BATCH))
+    rate = place.run(__name__, "rate", many)
+    yield Row(
+        "verify_ledger",
+        "hashing the same entries in memory",
+        rate["whole"] / rate["bare"],
+        place.title,
+        figures=(Figure("", rate["whole"], "/s"), Figure("bare", rate["bare"], "/s")),
+        limits=(Limit(RATIO, least=LEAST_RATE),),
+    )
+    little, much = (place.run(__name__, "memory", name)["megabytes"] for name in (few, many))
+    yield Row(
+        f"verify_ledger, memory for {size.verified:,} entries",
+        f"for {FEW:,}",
+        much / little,
+        place.title,
+        figures=(Figure("", much, "MB"), Figure("more", much - little, "MB")),
+        limits=(Limit("more", most=MOST_MEGABYTES),),
+    )
 
 
 def measure_rate(database: str) -> dict[str, float]:
@@ -75,42 +84,5 @@ def measure_memory(database: str) -> dict[str, float]:
     return {"megabytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024}
 
 
-def compare(title: str, start_url: str, few: str, many: str, entries: int) -> bool:
-    for database, count in ((few, FEW), (many, entries)):
-        in_a_process(__file__, start_url, "fill", database, str(count))
-    rate = in_a_process(__file__, start_url, "rate", many)
-    memory = [in_a_process(__file__, start_url, "memory", name)["megabytes"] for name in (few, many)]
-    ratio = rate["whole"] / rate["bare"]
-    slow, large = ratio < LEAST_RATE, memory[1] - memory[0] > MOST_MEGABYTES
-    print(
-        f"\n{title}: verify_ledger, {entries:,} entries\n"
-        f"{'bare loop':<24}{rate['bare']:>10,.0f} entries/s\n"
-        f"{'verify_ledger':<24}{rate['whole']:>10,.0f} entries/s\n"
-        f"{'ratio':<24}{ratio:>10.2f}{'  TOO SLOW' if slow else ''}\n"
-        f"{'memory':<24}{memory[1]:>10.0f} MB; with {FEW:,} entries {memory[0]:.0f} MB"
-        f"{'  TOO MUCH' if large else ''}"
-    )
-    return not slow and not large
-
-
-def main(words: list[str]) -> None:
-    match words:
-        case ["fill", database, count]:
-            fill(database, int(count))
-        case ["rate", database]:
-            print(json.dumps(measure_rate(database)))
-        case ["memory", database]:
-            print(json.dumps(measure_memory(database)))
-        case _:
-            parser = argparse.ArgumentParser(description="verify_ledger against the bare loop.")
-            parser.add_argument("--entries", type=int, default=MANY, help="(%(default)s)")
-            entries = parser.parse_args(words).entries
-            sys.exit(
-                0
-                if on_each(partial(compare, entries=entries))
-                else "verify_ledger is slower, or needs more memory, than required."
-            )
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    print(json.dumps({"rate": measure_rate, "memory": measure_memory}[sys.argv[1]](sys.argv[2])))

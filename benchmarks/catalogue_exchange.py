@@ -1,6 +1,6 @@
 """An Exchange that only lists a catalogue of the size it is started with, in a process of its own.
 
-    python benchmarks/catalogue_exchange.py 50000
+    python -m benchmarks.catalogue_exchange 50000
 
 It prints its address. ``POST /_mode/tags`` makes it honour ETags, ``/_mode/plain`` not, and ``/_mode/dear``
 gives every service another price.
@@ -14,12 +14,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import ClassVar
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from benchmarks.catalogue_data import body_of, make_providers, make_services
+from benchmarks.databases import REPOSITORY
 
 
 class Listing(BaseHTTPRequestHandler):
@@ -57,8 +55,10 @@ class Listing(BaseHTTPRequestHandler):
 @contextmanager
 def listing_exchange(count: int) -> Iterator[str]:
     """The address of an Exchange that lists so many services, while the block runs."""
-    words = [sys.executable, __file__, str(count)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own file
+    words = [sys.executable, "-m", __name__, str(count)]
+    with subprocess.Popen(  # noqa: S603 - our own module
+        words, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip()

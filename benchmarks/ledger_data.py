@@ -24,7 +24,7 @@ from catalog.models import Provider, Service, price_rank
 from usage import ledger
 from usage.ledger import Draft
 from usage.memos import index as memo_index
-from usage.models import Delivery, DeliveryTally, LedgerEntry, UsageRollup
+from usage.models import Chain, Delivery, DeliveryTally, LedgerEntry, UsageRollup
 from usage.rollups import Key, Sums
 
 SERVICES, PROVIDERS, AGENTS = 24, 12, 6
@@ -33,7 +33,8 @@ FAMILIES = ["gpt-4o", "gpt-4o-mini", "claude-sonnet-4", "llama-3.3-70b", "qwen-3
 WORDS = ["nightly", "batch", "translation", "support", "chat", "summary", "eval", "agent", "report", "报告"]
 RARE_WORD = "reconstruction"
 SPAN = timedelta(days=90)
-OWN = 1_000_000
+OWN = 100_000
+MILLION = 1_000_000
 SOURCES = ["api"] * 17 + ["litellm"] * 3
 BATCH = 100
 """Entries that one agent records at a time."""
@@ -82,26 +83,29 @@ def drafts(count: int, since: datetime, until: datetime, seed: int = 7) -> Itera
         )
 
 
-def fill(count: int) -> ExchangeAccount:
+def fill(count: int, own: int = OWN, batch: int = BATCH) -> ExchangeAccount:
     """An account with so many entries, most of them delivered.
 
-    The first million are the ledger's own; more are copies of these, each million later in time, made by the
-    database itself: as many rows, sums and index entries, with hashes that lead nowhere.
+    The first ``own`` are recorded, ``batch`` at a time; more are copies of these, as many and later in time,
+    made by the database itself: as many rows, sums and index entries, with hashes that lead nowhere. The
+    next entry that is recorded comes after all of them.
     """
     now = datetime.now(UTC)
     market(now)
     account = make_account(provider=True)
     # the first agent is a person, without a key
     keys = [ApiKey.objects.create(user=account.user, label=f"agent {n}") for n in range(1, AGENTS)]
-    own = min(count, OWN)
+    own = min(count, own)
     until = now - timedelta(minutes=1)
     told = drafts(own, until - SPAN, until - SPAN + SPAN * own / count)
-    for number, batch in enumerate(batched(told, BATCH)):
+    for number, drafted in enumerate(batched(told, batch)):
         agent = number % AGENTS
         source = SOURCES[number % len(SOURCES)] if agent else "page"
-        ledger.record(account, batch, source=source, api_key=keys[agent - 1] if agent else None)
+        ledger.record(account, drafted, source=source, api_key=keys[agent - 1] if agent else None)
     for copy in range(1, count // own):
-        append_copies(account, own, SPAN * own / count * copy)
+        # what is rare comes once in a million
+        is_rare = copy * own % MILLION == 0
+        append_copies(account, own, SPAN * own / count * copy, rare=is_rare)
     sum_up(account)
     settle(account)
     return account
@@ -112,7 +116,7 @@ def batched(told: Iterator[Draft], size: int) -> Iterator[list[Draft]]:
         yield batch
 
 
-def append_copies(account: ExchangeAccount, own: int, later: timedelta) -> None:
+def append_copies(account: ExchangeAccount, own: int, later: timedelta, *, rare: bool) -> None:
     """The first ``own`` entries once more, so much later, with all that depends on them."""
     sqlite = connection.vendor == "sqlite"
     hours = int(later / timedelta(hours=1))
@@ -136,6 +140,8 @@ def append_copies(account: ExchangeAccount, own: int, later: timedelta) -> None:
         "entry_id": random_id,
         "hash": random_hash,
     }
+    if not rare:
+        entry["memo"] = f"trim(replace(memo, '{RARE_WORD}', ''))"
     with connection.cursor() as cursor:
         _copy(cursor, LedgerEntry, entry, f"account_id = {account.pk} AND seq <= {own} ORDER BY seq")
         delivery = {field.column: field.column for field in Delivery._meta.concrete_fields}
@@ -147,6 +153,8 @@ def append_copies(account: ExchangeAccount, own: int, later: timedelta) -> None:
         _copy(cursor, Delivery, delivery, f"account_id = {account.pk} AND seq <= {own} ORDER BY seq")
     rest = LedgerEntry.objects.filter(account=account, seq__gt=seq).exclude(memo="")
     memo_index.add(rest.values_list("pk", "account_id", "memo").iterator(chunk_size=5000))
+    end = LedgerEntry.objects.filter(account=account).order_by("-seq")[0]
+    Chain.objects.filter(account=account).update(seq=end.seq, hash=end.hash)
 
 
 def _copy(cursor: Any, model: type[Model], columns: dict[str, str], which: str) -> None:
@@ -192,7 +200,7 @@ def sum_up(account: ExchangeAccount) -> None:
 def settle(account: ExchangeAccount) -> None:
     """All delivered but a hundred each that are pending, rejected and uncertain (in every million)."""
     now = timezone.now()
-    apart = min(Delivery.objects.filter(account=account).count(), OWN) // RARE
+    apart = min(Delivery.objects.filter(account=account).count(), MILLION) // RARE
     rows = Delivery.objects.filter(account=account)
     with transaction.atomic():
         rows.update(state="delivered", settled_at=now, settled_by="answer", attempts=1, status=201)

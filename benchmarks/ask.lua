@@ -1,18 +1,20 @@
--- For wrk: POST one entry after the other, each with an entry_id of its own.
--- At the end a line of JSON: how many were answered, in how many seconds, at what latencies.
+-- For wrk, with the words SEED METHOD [HEADER VALUE]...: GET a page, or POST one entry after the other, each with
+-- an entry_id of its own. At the end a line of JSON: how many were answered, in how many seconds, at what latencies.
 
-local head, tail
+local records
+local head = '{"entry_id":"'
+local tail = '","service_id":1,"prompt_tokens":1200,"completion_tokens":300,"direction":"consume"}'
 
 function init(args)
   math.randomseed(tonumber(args[1]))
-  head = '{"entry_id":"'
-  tail = '","service_id":1,"prompt_tokens":1200,"completion_tokens":300,"direction":"consume"}'
-  wrk.method = "POST"
-  wrk.headers["Content-Type"] = "application/json"
-  if args[2] then wrk.headers["Authorization"] = "Bearer " .. args[2] end
+  wrk.method = args[2]
+  records = args[2] == "POST"
+  if records then wrk.headers["Content-Type"] = "application/json" end
+  for place = 3, #args, 2 do wrk.headers[args[place]] = args[place + 1] end
 end
 
 function request()
+  if not records then return wrk.format() end
   local part = function() return math.random(0, 65535) end
   local id = string.format(
     "%04x%04x-%04x-4%03x-8%03x-%04x%04x%04x",
