@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import EmailField, Model, QuerySet
+from django.db.models import EmailField, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -21,7 +21,7 @@ from accounts.keys.rows import written
 from accounts.models import ApiKey, ApiKeySecret, Exchange, ExchangeAccount, SignInAttempt, User
 from accounts.operating.audit import AuditEventAdmin
 from accounts.operating.groups import GroupAdmin
-from accounts.operating.lists import ReadOnlyAdmin
+from accounts.operating.lists import InlineRows, ReadOnlyAdmin
 from accounts.operating.noted import NotedAdmin
 
 __all__ = ["ApiKeyAdmin", "AuditEventAdmin", "GroupAdmin", "ReadOnlyAdmin", "UserAdmin"]
@@ -119,19 +119,11 @@ class ExchangeAccountAdmin(ReadOnlyAdmin):
     search_fields = ["user__email", "provider_name"]
 
 
-class SecretRows(SecretInline):
+class SecretRows(InlineRows, SecretInline):
     """A key's secrets by their beginning, which is all that is known of them."""
 
     model = ApiKeySecret
     fields = readonly_fields = ("prefix", "created_at", "expires_at", "last_used_at", "revoked_at")
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(ApiKey)
