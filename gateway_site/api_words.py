@@ -44,7 +44,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {
         "description": "Names this request in the site's log. Tell it to the operator.",
         "required": True,
-        "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"},
     },
     "Retry-After": {
         "description": "Seconds to wait before the next try.",

@@ -5,7 +5,7 @@ By a few looks at sums that are kept and at the newest runs, however many entrie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,9 +68,9 @@ def condition_of(exchange: Exchange) -> Condition:
         open_differences=sum(
             book["result"] == DIFFERENT and book["acknowledged_at"] is None for book in books
         ),
-        clean_at=min((book["clean_at"] or book["first_at"] for book in books), default=None),
+        clean_at=_longest_ago(book["clean_at"] or book["first_at"] for book in books),
         problems=sum(book["problems"] or 0 for book in books),
-        verified_at=min((book["verified_at"] or book["first_at"] for book in books), default=None),
+        verified_at=_longest_ago(book["verified_at"] or book["first_at"] for book in books),
         quarantined=waiting.count(),
     )
 
@@ -93,6 +93,11 @@ def _books(exchange: Exchange) -> Sequence[Mapping[str, Any]]:
         first_at=Subquery(first.values("recorded_at")),
     )
     return list(rows)
+
+
+def _longest_ago(times: Iterable[datetime | None]) -> datetime | None:
+    """A book whose first entry somebody has removed has no time of its own; verifying tells of it."""
+    return min((at for at in times if at is not None), default=None)
 
 
 def _newest(runs: QuerySet[Any]) -> QuerySet[Any]:

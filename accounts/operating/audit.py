@@ -26,7 +26,8 @@ from accounts.spreadsheets import Echo, cell
 MOST_EXPORTED = 10_000
 SEARCHED_BACK = 10_000
 """Of the newest events, the names of their subjects are looked through; older ones are found by an index."""
-_REQUEST = re.compile(r"[0-9a-f]{32}")
+_OUR_REQUEST = re.compile(r"[0-9a-f]{32}")
+_A_PROXYS_REQUEST = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _SUBJECT = re.compile(rf"({'|'.join(SubjectKind.values)}) +#?([^ ]{{1,64}})")
 _NUMBER = re.compile(r"#?([0-9]{1,19})")
 PAGES = {
@@ -130,8 +131,11 @@ class AuditEventAdmin(LongTableAdmin):
             return queryset, False
         if "@" in words:
             return queryset.filter(email=words.lower()), False
-        if _REQUEST.fullmatch(words.lower()):
+        if _OUR_REQUEST.fullmatch(words.lower()):
             return queryset.filter(request_id=words.lower()), False
+        of_request = queryset.filter(request_id=words)
+        if _A_PROXYS_REQUEST.fullmatch(words) and of_request.exists():
+            return of_request, False
         if subject := _SUBJECT.fullmatch(words.lower()):
             return queryset.filter(subject_kind=subject[1], subject_id=subject[2]), False
         if number := _NUMBER.fullmatch(words):

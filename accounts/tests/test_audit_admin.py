@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from accounts import audit
 from accounts.factories import make_account, make_api_key, make_user
@@ -213,6 +215,16 @@ def test_the_events_of_a_request(operator: Client, user: User) -> None:
     operator.post(f"{USERS}{user.pk}/change/", {"display_name": "Eve", "is_active": "on"})
     first = noted()[0]
     assert shown(operator.get(LIST, {"q": first.request_id})) == ["person.changed"]
+
+
+@pytest.mark.parametrize("given", ["8b1f6e0c-7f1e-4f60-9f0a-1d2c3b4a5968", "Edge-7.REQ_4711"])
+def test_the_events_of_a_request_that_a_proxy_has_named(
+    operator: Client, user: User, settings: Settings, given: str
+) -> None:
+    settings.TRUSTED_PROXIES = (ip_network("127.0.0.1"),)
+    fields = {"display_name": "Ada", "is_active": "on"}
+    operator.post(f"{USERS}{user.pk}/change/", fields, headers={"x-request-id": given})
+    assert shown(operator.get(LIST, {"q": given})) == ["person.changed"]
 
 
 def test_one_event_is_read_and_never_changed(operator: Client) -> None:

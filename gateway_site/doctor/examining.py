@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 import structlog
+from django.db import connection
 
 from exchange.text import clean_text
 from gateway_site.doctor import (
@@ -31,8 +32,11 @@ SECONDS = 12.0
 log = structlog.get_logger("gateway.doctor")
 
 
-class OverdueError(BaseException):
-    """The time of a probe is over. No Exception: what a probe calls must not take it for one of its own."""
+class OverdueError(KeyboardInterrupt):
+    """The time of a probe is over. No Exception: what a probe calls must not take it for one of its own.
+
+    A kind of Ctrl-C: only for that does psycopg cancel the statement in the server, too.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ def visited(visit: Visit, seconds: float) -> list[Finding]:
         with _bounded(seconds):
             found.extend(visit.probe())
     except OverdueError:
+        # a question to the database was left in the middle: on this connection nothing else could be asked
+        connection.close()
         found.append(
             visit.subject.problem(
                 f"{name}_late",

@@ -152,6 +152,24 @@ def test_a_probe_that_hangs_is_cut_off() -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.django_db(transaction=True)
+def test_after_a_question_that_was_cut_off_the_next_is_asked_on_a_connection_of_its_own() -> None:
+    def hangs() -> Iterator[Finding]:
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SELECT pg_sleep(30)")
+            time.sleep(30)
+        yield MAIL.ok("x", "never")
+
+    def asks() -> Iterator[Finding]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        yield MAIL.ok("asked", "Fine.")
+
+    assert [one.id for one in visited(Visit(MAIL, hangs), 0.3)] == ["mail.hangs_late"]
+    assert [one.id for one in visited(Visit(MAIL, asks), 5)] == ["mail.asked"]
+
+
 def test_a_test_mail_is_sent_on_demand(finds: list[Finding]) -> None:
     code, text = doctor("--send-test-mail", "Ops@Example.com", "--verbosity", "2")
     assert code == 0

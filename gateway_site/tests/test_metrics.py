@@ -30,9 +30,10 @@ from exchange import (
 )
 from gateway_site import __version__
 from gateway_site.metrics import listening
+from usage import triggers
 from usage.factories import make_entries, make_entry
 from usage.ledger import reverse
-from usage.models import DeliveryQueue, ReconciliationRun, VerificationRun
+from usage.models import Delivery, DeliveryQueue, LedgerEntry, ReconciliationRun, VerificationRun
 
 TOKEN = "a-token-for-prometheus-0123456789"
 Figures = dict[str, float]
@@ -177,6 +178,17 @@ def test_the_age_of_the_last_clean_run_is_that_of_the_account_that_waits_longest
     assert scrape(client)[name] == pytest.approx(5 * 3600, abs=60)
     make_entry(account=make_account())  # a book that has just begun is not late
     assert scrape(client)[name] == pytest.approx(5 * 3600, abs=60)
+
+
+@pytest.mark.django_db
+def test_a_book_without_its_first_entry_hides_no_figure(client: Client, token: str) -> None:
+    for _number in range(2):
+        make_entries(make_account(), 2)
+    with triggers.lifted(connection):
+        first = LedgerEntry.objects.filter(seq=1).order_by("pk")[0]
+        Delivery.objects.filter(entry=first).delete()
+        LedgerEntry.objects.filter(pk=first.pk).delete()
+    assert scrape(client)["tokligence_ledger_accounts"] == 2
 
 
 @pytest.mark.django_db
