@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 
 from exchange import ExchangeClient, StatementEntry
@@ -22,6 +23,14 @@ def statement_of(exchange: ExchangeProcess, user_id: int) -> list[StatementEntry
 def times_counted(exchange: ExchangeProcess, user_id: int) -> Counter[str]:
     """How often each memo was counted."""
     return Counter(line.memo for line in statement_of(exchange, user_id))
+
+
+def wait_for_its_log(exchange: ExchangeProcess) -> None:
+    """Until nothing is being added to its access log: a line is written after its answer was sent."""
+    before = -1
+    while (now := exchange.output.stat().st_size) != before:
+        before = now
+        time.sleep(0.3)
 
 
 def reports_received(exchange: ExchangeProcess) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.exchange_process import ExchangeProcess
-from tests.faults.market import catalogues_fetched, reports_received
+from tests.faults.market import catalogues_fetched, reports_received, wait_for_its_log
 from tests.faults.rounds import check_books, check_counted_once, check_verified, record
 from tests.faults.site import Job, Trader
 from tests.faults.upgrade import Release, fleet, free_address
@@ -37,6 +37,7 @@ def test_four_workers_and_three_watchers_do_each_thing_once(
     site.run("deliver_all")  # a repeat is proved to count once, so that workers take twenty at a time
     promises.hear(site.run("record", service_id=trader.service_id, batch=ENTRIES, batches=1))
     promises.hear(site.run("overspend", service_id=trader.service_id))
+    wait_for_its_log(exchange)
     received, fetched, began = reports_received(exchange), catalogues_fetched(exchange), time.monotonic()
     others = [
         *(site.start("work") for _ in range(WORKERS)),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.exchange_process import ExchangeProcess
-from tests.faults.market import reports_received, times_counted
+from tests.faults.market import reports_received, times_counted, wait_for_its_log
 from tests.faults.rounds import check_books, check_counted_once, record
 from tests.faults.site import Trader
 
@@ -49,11 +49,13 @@ def test_without_it_nothing_is_sent_twice_and_what_is_open_is_settled(
 ) -> None:
     trader = core_trader
     promises = record(trader, ENTRIES)
+    wait_for_its_log(core)
     received = reports_received(core)
 
     core.control(**misbehaviour)
     left = trader.site.document("deliver_all")
     entries = check_books(trader, promises)
+    wait_for_its_log(core)
     received = reports_received(core) - received
     counted = times_counted(core, trader.user_id)
 
