@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.http import HttpResponse
 
 from accounts.factories import make_account
@@ -428,17 +429,23 @@ def test_the_price_is_that_of_the_catalogue_then(agent: Caller) -> None:
 # what it costs
 
 
+def statements_more() -> int:
+    """PostgreSQL has a statement for the hour and one for the day, which go there at once."""
+    return 1 if connection.vendor == "postgresql" else 0
+
+
 def test_how_many_queries_it_takes(agent: Caller) -> None:
     agent.post("/usage", entry())
     # the secret with its key and person, the account with its Exchange, what the service is and costs; the
     # chain locked, the entry put in, the chain moved on, the rollups, the key's day, the delivery, its tally
-    with counted_queries(10):
+    more = statements_more()
+    with counted_queries(10 + more):
         agent.post("/usage", entry())
     # fifty: the numbers that their rows have got are read back
-    with counted_queries(11):
+    with counted_queries(11 + more):
         record(agent, *[entry()] * 50)
     # with ids of the program's: which of them are there already
-    with counted_queries(12):
+    with counted_queries(12 + more):
         record(agent, *[entry(entry_id=str(uuid.uuid4())) for n in range(50)])
     # all of them there: the chain is locked and looked through, nothing is written
     agent.post("/usage", entry(entry_id=ID))
@@ -449,9 +456,10 @@ def test_how_many_queries_it_takes(agent: Caller) -> None:
 def test_how_many_queries_a_budget_adds(account: ExchangeAccount) -> None:
     agent = program(account.user, "record", budget=BUDGET)
     agent.post("/usage", entry(prompt_tokens=1, completion_tokens=0))
+    more = statements_more()
     # as without one; what the key has spent
-    with counted_queries(11):
+    with counted_queries(11 + more):
         agent.post("/usage", entry(prompt_tokens=1, completion_tokens=0))
     # when it is reached: the mark of the entry, and the notice for a mail
-    with counted_queries(13):
+    with counted_queries(13 + more):
         agent.post("/usage", entry(prompt_tokens=2000))
