@@ -92,6 +92,7 @@ def test_where_a_process_dies_at_a_chore_another_does_it(trader: Trader, exchang
     assert done(trader)[:2] == (1, 1)
 
 
+@pytest.mark.own_database  # another database would show the same of Redis
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="NOT RUN: there is no redis-server here")
 def test_two_web_servers_count_one_limit_of_requests_in_redis(trader: Trader, tmp_path: Path) -> None:
     secret = trader.site.document("make_key")["secret"]
