@@ -13,10 +13,10 @@ import time
 
 import structlog
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest
 from redis.exceptions import RedisError
 
+from accounts import counting
 from accounts.api.errors import too_many
 from accounts.network import network_of, wider
 
@@ -51,11 +51,7 @@ def _count(caller: str, most: int) -> None:
     minute = int(now // MINUTE)
     name = f"{caller}:{minute}"
     try:
-        if cache.add(name, 1, timeout=2 * MINUTE):
-            return
-        asked = cache.incr(name)
-    except ValueError:  # it was thrown out of a full cache meanwhile
-        return
+        asked = counting.count(name, 2 * MINUTE)
     except RedisError as error:
         log.warning("rates_not_counted", error=type(error).__name__)
         return

@@ -12,6 +12,8 @@ import structlog
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
+from accounts.counting import count
+
 HOUR = 3600
 MOST_OF_A_NETWORK = 20
 """Events of one kind in an hour from one network, whatever it names each time."""
@@ -33,18 +35,9 @@ def is_first(kind: str, network: str, named: str = "") -> bool:
     try:
         return (
             cache.add(counter("one", network, named), 1, timeout=HOUR)
-            and _count(counter("network", network)) <= MOST_OF_A_NETWORK
-            and _count(counter("all")) <= MOST_OF_ALL
+            and count(counter("network", network), HOUR) <= MOST_OF_A_NETWORK
+            and count(counter("all"), HOUR) <= MOST_OF_ALL
         )
     except RedisError as error:
         log.warning("audit_not_bounded", kind=kind, error=type(error).__name__)
         return False
-
-
-def _count(name: str) -> int:
-    if cache.add(name, 1, timeout=HOUR):
-        return 1
-    try:
-        return int(cache.incr(name))
-    except ValueError:  # it was thrown out of a full cache meanwhile
-        return 1

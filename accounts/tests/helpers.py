@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from django.core import mail
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -67,3 +68,14 @@ def counted_queries(expected: int) -> Iterator[None]:
     statements = [query["sql"] for query in context.captured_queries]
     ours = [sql for sql in statements if not sql.startswith(("SAVEPOINT", "RELEASE SAVEPOINT"))]
     assert len(ours) == expected, f"{len(ours)} statements:\n" + "\n".join(ours)
+
+
+def refused(statement: str) -> str:
+    """The words with which the database refuses to execute this."""
+    with connection.cursor() as cursor, transaction.atomic():
+        try:
+            with transaction.atomic():
+                cursor.execute(statement)
+        except DatabaseError as error:
+            return str(error)
+    return pytest.fail(f"It was not refused: {statement}")

@@ -18,23 +18,12 @@ from accounts.factories import make_account, make_user
 from accounts.models import AuditEvent, ExchangeAccount, User
 from accounts.models.audit import LONGEST_DETAIL, Outcome, SubjectKind
 from accounts.tests.audited import noted, only, told
-from accounts.tests.helpers import CHROME, counted_queries
+from accounts.tests.helpers import CHROME, counted_queries, refused
 
 pytestmark = pytest.mark.django_db
 TABLE = AUDIT.table
 sqlite_only = pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's own way of writing")
 postgres_only = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has none")
-
-
-def refused(statement: str) -> str:
-    """The words with which the database refuses to execute this."""
-    with connection.cursor() as cursor, transaction.atomic():
-        try:
-            with transaction.atomic():
-                cursor.execute(statement)
-        except DatabaseError as error:
-            return str(error)
-    return pytest.fail(f"It was not refused: {statement}")
 
 
 # what an event says

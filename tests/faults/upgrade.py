@@ -23,8 +23,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from uuid import uuid4
 
-from tests.faults.jobs import draft_of
-from tests.faults.rounds import Promises
+from tests.faults.clients import Crowd, new_entry
 from tests.faults.site import PATIENCE, Trader
 from tests.procfile import processes
 from tests.site_process import REPOSITORY, site_environment
@@ -260,7 +259,7 @@ class Balancer:
 
 
 @dataclass
-class Clients:
+class Clients(Crowd):
     """Programs that record one entry after the other, each over a connection of its own.
 
     A connection that is refused is tried elsewhere. Nothing else is done twice: what is lost is counted.
@@ -269,40 +268,19 @@ class Clients:
     balancer: Balancer
     secret: str
     service_id: int
-    promises: Promises = field(default_factory=Promises)
     statuses: Counter[int] = field(default_factory=Counter)
     served: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     slowest: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    stopping: threading.Event = field(default_factory=threading.Event)
 
-    @contextmanager
-    def at_work(self, number: int) -> Iterator[None]:
-        threads = [threading.Thread(target=self._work, args=[place]) for place in range(number)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self.stopping.set()
-            for thread in threads:
-                thread.join(PATIENCE)
-        assert not any(thread.is_alive() for thread in threads), "a client was never answered"
-
-    def wait_for_answers(self, more: int) -> None:
-        wanted, give_up = len(self.promises.answered) + more, time.monotonic() + PATIENCE
-        while len(self.promises.answered) < wanted:
-            assert time.monotonic() < give_up, (self.lost, self.statuses)
-            time.sleep(0.01)
+    def complaints(self) -> object:
+        return self.lost, self.statuses
 
     def _work(self, turn: int) -> None:
         while not self.stopping.is_set():
             turn += 1
-            draft = draft_of(uuid4(), self.service_id)
-            names = ("service_id", "prompt_tokens", "completion_tokens", "direction", "memo")
-            body = {"entry_id": str(draft.entry_id), **{name: getattr(draft, name) for name in names}}
-            self._send(turn, str(draft.entry_id), json.dumps(body))
+            body = new_entry(self.service_id)
+            self._send(turn, str(body["entry_id"]), json.dumps(body))
             # a steady load, which leaves processes that start some of the machine
             self.stopping.wait(0.05)
 

@@ -8,17 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
-from uuid import uuid4
 
-from tests.faults.jobs import draft_of
-from tests.faults.rounds import Promises
+from tests.faults.clients import Crowd, new_entry
 from tests.faults.site import PATIENCE, Trader
 from tests.procfile import processes
 from tests.site_process import REPOSITORY, site_environment
@@ -92,7 +89,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @dataclass
-class Clients:
+class Clients(Crowd):
     """Programs that record one entry after the other, each over a connection of its own.
 
     What was not answered is sent again, under its id, until it is. ``statuses`` counts the answers to what
@@ -102,46 +99,17 @@ class Clients:
     address: str
     secret: str
     service_id: int
-    promises: Promises = field(default_factory=Promises)
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     lost: int = 0
     wrong: list[str] = field(default_factory=list)
-    stopping: threading.Event = field(default_factory=threading.Event)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @contextmanager
-    def at_work(self, number: int) -> Iterator[None]:
-        """So many of them, who at the exit finish what they have begun."""
-        threads = [threading.Thread(target=self._work) for _ in range(number)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self.stopping.set()
-            for thread in threads:
-                thread.join(PATIENCE)
-        assert not any(thread.is_alive() for thread in threads), "a client was never answered"
+    def complaints(self) -> object:
+        return self.wrong
 
-    def wait_for_answers(self, more: int) -> None:
-        """Until so many more entries have been answered for."""
-        wanted, give_up = len(self.promises.answered) + more, time.monotonic() + PATIENCE
-        while len(self.promises.answered) < wanted:
-            assert time.monotonic() < give_up, self.wrong
-            time.sleep(0.005)
-
-    def _work(self) -> None:
+    def _work(self, _place: int) -> None:
         connection = HTTPConnection(self.address, timeout=PATIENCE)
         while not self.stopping.is_set():
-            draft = draft_of(uuid4(), self.service_id)
-            body = {
-                "entry_id": str(draft.entry_id),
-                "service_id": draft.service_id,
-                "prompt_tokens": draft.prompt_tokens,
-                "completion_tokens": draft.completion_tokens,
-                "direction": draft.direction,
-                "memo": draft.memo,
-            }
+            body = new_entry(self.service_id)
             which = "first"
             while not self._send(connection, body, which):
                 which = "again"

@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, models, transaction
 
 from accounts.models import ExchangeAccount
+from accounts.tests.helpers import refused
 from usage import triggers
 from usage.factories import make_entries, make_entry
 from usage.models import LedgerEntry
@@ -19,17 +20,6 @@ sqlite_only = pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's
 def book(account: ExchangeAccount) -> ExchangeAccount:
     make_entries(account, 3)
     return account
-
-
-def refused(statement: str) -> str:
-    """The words with which the database refuses to execute this."""
-    with connection.cursor() as cursor, transaction.atomic():
-        try:
-            with transaction.atomic():
-                cursor.execute(statement)
-        except DatabaseError as error:
-            return str(error)
-    return pytest.fail(f"It was not refused: {statement}")
 
 
 def test_they_are_there_after_all_migrations() -> None:
