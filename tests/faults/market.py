@@ -33,12 +33,15 @@ def wait_for_its_log(exchange: ExchangeProcess) -> None:
         time.sleep(0.3)
 
 
-def reports_received(exchange: ExchangeProcess) -> int:
-    """How many reports of usage arrived there since it was started, by its access log (``-v 2``).
+def reports_received(exchange: ExchangeProcess) -> Counter[str]:
+    """How many reports of usage it has answered since it was started, by status and by its access log
+    (``-v 2``).
 
     Those that it turned away by a rate limit are not among them: such a one may be sent again.
     """
-    return sum(status != "429" for status in _answers(exchange, "POST", "/usage"))
+    answers = Counter(_answers(exchange, "POST", "/usage"))
+    del answers["429"]
+    return answers
 
 
 def catalogues_fetched(exchange: ExchangeProcess) -> int:

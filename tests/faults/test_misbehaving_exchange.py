@@ -50,13 +50,13 @@ def test_without_it_nothing_is_sent_twice_and_what_is_open_is_settled(
     trader = core_trader
     promises = record(trader, ENTRIES)
     wait_for_its_log(core)
-    received = reports_received(core)
+    received = reports_received(core).total()
 
     core.control(**misbehaviour)
     left = trader.site.document("deliver_all")
     entries = check_books(trader, promises)
     wait_for_its_log(core)
-    received = reports_received(core) - received
+    received = reports_received(core).total() - received
     counted = times_counted(core, trader.user_id)
 
     assert received == ENTRIES, "one was sent again although it may have been counted"

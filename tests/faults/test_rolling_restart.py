@@ -80,10 +80,10 @@ def reload_web(web: WebServer) -> None:
 @contextmanager
 def running_worker(trader: Trader, exchange: ExchangeProcess) -> Iterator[None]:
     """The delivery worker at work, which at the exit is told to stop, and ends well in time."""
-    before, give_up = reports_received(exchange), time.monotonic() + PATIENCE
+    before, give_up = reports_received(exchange).total(), time.monotonic() + PATIENCE
     worker = trader.site.manage("sync_usage", "--watch")
     try:
-        while reports_received(exchange) <= before:
+        while reports_received(exchange).total() <= before:
             assert worker.poll() is None, "it ended by itself"
             assert time.monotonic() < give_up, "it delivers nothing"
             time.sleep(0.05)
