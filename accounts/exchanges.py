@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Literal
+from functools import lru_cache, partial
+from typing import Any, Literal
 
 import structlog
 from django.conf import settings
@@ -82,7 +86,26 @@ def gateway_for(account: ExchangeAccount, deadline: float | None = None) -> Gate
     ``deadline`` is the total of seconds that each call may take.
     An account that is not registered yet gives a Gateway whose account calls raise exchange.NotRegistered.
     """
-    return Gateway(client(), _session_of(account), deadline=deadline)
+    through = client().without_limit() if _thread.sends_only else client()
+    return Gateway(through, _session_of(account), deadline=deadline)
+
+
+@contextmanager
+def sending_only() -> Iterator[None]:
+    """Within, this thread asks no database, and no page waits for it: ``CALLS_AT_ONCE`` does not count it.
+    What it learns of the Exchange's health is written by ``write_news``, from another thread.
+    """
+    _thread.sends_only = True
+    try:
+        yield
+    finally:
+        _thread.sends_only = False
+
+
+def write_news() -> None:
+    """Write down how the Exchange did when threads that only send asked it."""
+    while _news:
+        _news.popleft()()
 
 
 def note_receipt(exchange: Exchange, receipt: UsageReceipt) -> None:
@@ -90,6 +113,14 @@ def note_receipt(exchange: Exchange, receipt: UsageReceipt) -> None:
     if receipt.idempotency_proved and exchange.idempotency_proved_at is None:
         exchange.idempotency_proved_at = timezone.now()
         exchange.save(update_fields=["idempotency_proved_at"])
+
+
+class _Thread(threading.local):
+    sends_only = False
+
+
+_thread = _Thread()
+_news = deque[Callable[[], object]](maxlen=100)
 
 
 @lru_cache(maxsize=8)
@@ -110,11 +141,14 @@ def _client_for(base_url: str) -> ExchangeClient:
             return
         last_note.clear()
         last_note[answered] = now
-        row = Exchange.objects.filter(base_url=base_url)
-        if answered:
-            row.update(reached_at=now)
+        news: dict[str, Any] = {"reached_at": now}
+        if not answered:
+            news = {"failed_at": now, "failure": str(outcome.error)[:500]}
+        write = partial(Exchange.objects.filter(base_url=base_url).update, **news)
+        if _thread.sends_only:
+            _news.append(write)
         else:
-            row.update(failed_at=now, failure=str(outcome.error)[:500])
+            write()
 
     return ExchangeClient(
         base_url,

@@ -33,7 +33,16 @@ from benchmarks.sizes import FULL, QUICK, Size
 
 WITHOUT_DATABASE = ("exchange_client",)
 # the last one makes the long ledger longer
-ON_DATABASES = ("recording", "api_recording", "verify", "catalogue", "ledger_pages", "storage", "load")
+ON_DATABASES = (
+    "recording",
+    "api_recording",
+    "delivery",
+    "verify",
+    "catalogue",
+    "ledger_pages",
+    "storage",
+    "load",
+)
 BENCHES = (*WITHOUT_DATABASE, *ON_DATABASES)
 ASKED_BY_WRK = ("api_recording", "load")
 RESULTS, QUICK_RESULTS = REPOSITORY / "var" / "benchmarks.json", REPOSITORY / "var" / "benchmarks-quick.json"

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from dataclasses import replace
 from typing import Any, Self
 
 from exchange.attempts import Attempts
@@ -88,6 +90,12 @@ class ExchangeClient:
         )
         slots = threading.BoundedSemaphore(calls_at_once) if calls_at_once else None
         self._caller = Caller(self.base_url, attempts, on_outcome, request_id, slots)
+
+    def without_limit(self) -> Self:
+        """The same client, connections and breaker included, but for `calls_at_once`."""
+        twin = copy(self)
+        twin._caller = replace(self._caller, slots=None)  # noqa: SLF001 - one of us
+        return twin
 
     def __enter__(self) -> Self:
         return self

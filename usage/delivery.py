@@ -13,6 +13,7 @@ What an answer means stands in usage.delivering.outcomes. Workers, pages and com
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 
 import structlog
@@ -31,6 +32,7 @@ from usage.delivering.marking import mark
 from usage.delivering.outcomes import Outcome
 from usage.delivering.restore import after_restore
 from usage.delivering.round import Round, Stopping
+from usage.delivering.senders import Reported, reported
 from usage.delivering.sending import probe, register, report
 from usage.delivering.settling import NotUncertain, settle_by_person, settle_by_statement
 from usage.models import Delivery, LedgerEntry
@@ -46,18 +48,22 @@ __all__ = [
 ]
 
 State = Delivery.State
-BATCH = 20
+BATCH = 40
 """Entries taken, and written down, together where a report may be repeated."""
 WRITTEN_EVERY = 1.0
 PAGE_PATIENCE = 5.0
 log = structlog.get_logger("gateway.delivery")
 
 
-def deliver_due(exchange: Exchange, *, limit: int = 100, stop: Stopping | None = None) -> Round:
+def deliver_due(
+    exchange: Exchange, *, limit: int = 100, stop: Stopping | None = None, at_once: int = 1
+) -> Round:
     """One unit of work: take what is due, report it, write down what came of it.
 
-    Ends early when the Exchange is in trouble, which then is left in peace for a while, or when ``stop`` is
-    asked. Raises ValueError for another Exchange than the configured one, and the database's errors.
+    Up to ``at_once`` reports are under way together, where the Exchange has proved that it counts a repeat
+    once and is not in trouble. Ends early when the Exchange is in trouble, which then is left in peace for a
+    while, or when ``stop`` is asked. Raises ValueError for another Exchange than the configured one, and the
+    database's errors.
     """
     _require_current(exchange)
     done = Round(expired=expire(exchange))
@@ -74,13 +80,17 @@ def deliver_due(exchange: Exchange, *, limit: int = 100, stop: Stopping | None =
             todo = [one for one in todo if one.account.pk != account.pk]
             if _is_left_in_peace(exchange, done):
                 return done
+    # whoever was in trouble is asked by one report first
+    in_trouble = bool(todo) and pause.queue_of(exchange).failures > 0
     while todo and not (stop and stop.asked):
-        # one at a time where a repeat counts twice: a crash then leaves one in doubt, and not twenty
-        size = BATCH if exchange.idempotency_proved_at else 1
+        # one at a time where a repeat counts twice: a crash then leaves one in doubt, and not forty
+        size = BATCH if exchange.idempotency_proved_at and not in_trouble else 1
         batch, todo = todo[:size], todo[size:]
-        if not _deliver(exchange, claim(exchange, [one.key for one in batch]), done, stop):
+        claimed = claim(exchange, [one.key for one in batch])
+        if not _deliver(exchange, claimed, done, stop, at_once=min(at_once, size)):
             done.more = False
             break
+        in_trouble = False
     _is_left_in_peace(exchange, done)
     return done
 
@@ -115,37 +125,47 @@ def _is_registered_now(account: ExchangeAccount, exchange: Exchange, seconds: fl
     return account.pk not in pause.held(exchange) and register(account, exchange, seconds)
 
 
-def _deliver(exchange: Exchange, claimed: Sequence[Claimed], done: Round, stop: Stopping | None) -> bool:
+def _deliver(
+    exchange: Exchange, claimed: Sequence[Claimed], done: Round, stop: Stopping | None, *, at_once: int
+) -> bool:
     """Report what was taken; whether to go on."""
-    rest = list(claimed)
-    results: list[tuple[Claimed, Outcome]] = []
+    rest, results = deque(claimed), list[Reported]()
     goes_on, written_at = True, time.monotonic()
+
+    def take() -> Claimed | None:
+        enough = not goes_on or (stop is not None and stop.asked and len(rest) < len(claimed))
+        return rest.popleft() if rest and not enough and rest[0].has_time_for(CALL_SECONDS) else None
+
     try:
-        while rest and goes_on and not (stop and stop.asked and results):
-            if not rest[0].has_time_for(CALL_SECONDS):
-                break
-            one = rest.pop(0)
-            outcome = report(one, exchange, CALL_SECONDS)
+        for one, outcome in reported(exchange, take, at_once=at_once):
             results.append((one, outcome))
-            goes_on = not (outcome.trouble or outcome.untried)
+            goes_on = goes_on and not (outcome.trouble or outcome.untried)
             if time.monotonic() - written_at > WRITTEN_EVERY:
-                mark(results)
-                _count(exchange, results, done)
+                _write(exchange, results, done)
                 results, written_at = [], time.monotonic()
                 pause.beat(exchange)
     finally:
-        mark(results)
-        _count(exchange, results, done)
+        _write(exchange, results, done)
         release(rest)
     return goes_on
 
 
-def _count(exchange: Exchange, results: Sequence[tuple[Claimed, Outcome]], done: Round) -> None:
+def _write(exchange: Exchange, results: Sequence[Reported], done: Round) -> None:
+    mark(results)
     for _claimed, outcome in results:
         done.add(outcome)
-    # the last word is the newest news
     if results:
-        _draw_conclusions(exchange, results[-1][1])
+        _draw_conclusions(exchange, _newest([outcome for _claimed, outcome in results]))
+        exchanges.write_news()
+
+
+def _newest(outcomes: Sequence[Outcome]) -> Outcome:
+    """Which of these tells how the Exchange is: the last. But who asked for time gets it, and what was not
+    tried, because another had failed, says nothing.
+    """
+    asked = [outcome for outcome in outcomes if outcome.retry_after]
+    tried = [outcome for outcome in outcomes if not outcome.untried]
+    return (asked or tried or outcomes)[-1]
 
 
 def _draw_conclusions(exchange: Exchange, outcome: Outcome) -> None:

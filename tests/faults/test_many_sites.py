@@ -41,7 +41,7 @@ def market(tmp_path: Path) -> Iterator[ExchangeProcess]:
 def test_four_workers_and_three_watchers_do_each_thing_once(join: Join, market: ExchangeProcess) -> None:
     trader = join(market)
     site, promises = trader.site, record(trader, 1)
-    site.run("deliver_all")  # a repeat is proved to count once, so that workers take twenty at a time
+    site.run("deliver_all")  # a repeat is proved to count once, so that workers take many at a time
     promises.hear(site.run("record", service_id=trader.service_id, batch=ENTRIES, batches=1))
     promises.hear(site.run("overspend", service_id=trader.service_id))
     wait_for_its_log(market)

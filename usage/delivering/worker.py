@@ -11,6 +11,7 @@ from usage.delivering.chores import Chores
 from usage.delivering.due import is_anything_pending
 from usage.delivering.restore import guard_restored
 from usage.delivering.round import Round, Stopping
+from usage.delivering.senders import AT_ONCE
 from usage.delivery import deliver_due
 
 HEADS_EVERY = 5.0
@@ -20,8 +21,10 @@ HEADS_EVERY = 5.0
 class Worker:
     """What a process that delivers remembers between two rounds; all that matters is in the database."""
 
-    def __init__(self, *, chores: Chores | None = None) -> None:
+    def __init__(self, *, chores: Chores | None = None, at_once: int = AT_ONCE) -> None:
+        """``at_once``: reports under way together, where a repeat counts once."""
         self._chores = chores
+        self._at_once = at_once
         self._heads_at: float | None = None
         self._exchange = current_exchange()
 
@@ -33,7 +36,7 @@ class Worker:
         begins = self._heads_at is None
         if is_anything_pending(exchange):
             unsettled = guard_restored(exchange)
-            done = deliver_due(exchange, stop=stop)
+            done = deliver_due(exchange, stop=stop, at_once=self._at_once)
             done.uncertain += unsettled
         if begins or time.monotonic() - (self._heads_at or 0.0) >= HEADS_EVERY:
             self._heads_at = time.monotonic()

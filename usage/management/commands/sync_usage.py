@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from catalog.watching import pause_after, stopping
 from usage.delivering.chores import Chores
 from usage.delivering.report import Report, told
 from usage.delivering.round import Round
+from usage.delivering.senders import AT_ONCE
 from usage.delivering.worker import Worker
 from usage.delivery import after_restore
 from usage.head_log import accept_rollback
@@ -22,7 +24,17 @@ POLL = 1.0
 LONGEST_PAUSE = 30.0
 """Seconds, after rounds that failed for a fault of ours or of the database."""
 
+MOST_AT_ONCE = 32
+"""As many connections as are kept alive."""
+
 log = structlog.get_logger("gateway.delivery")
+
+
+def _reports(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    if not 1 <= number <= MOST_AT_ONCE:
+        raise ArgumentTypeError(f"must be a whole number from 1 to {MOST_AT_ONCE}")
+    return number
 
 
 class Command(GatewayCommand):
@@ -43,13 +55,22 @@ class Command(GatewayCommand):
             "becomes uncertain, where the Exchange has not proved that it counts a repeated report once.",
         )
 
+        parser.add_argument(
+            "--at-once",
+            type=_reports,
+            default=AT_ONCE,
+            metavar="N",
+            help="Reports under way together, 1 to 32, where the Exchange has proved that it counts a "
+            "repeated report once; elsewhere always one. Default: %(default)s.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["after_restore"]:
             self.unsettle(as_json=options["json"])
         elif options["watch"]:
-            self.watch(as_json=options["json"])
+            self.watch(at_once=options["at_once"], as_json=options["json"])
         else:
-            self.sync_once(as_json=options["json"])
+            self.sync_once(at_once=options["at_once"], as_json=options["json"])
 
     def unsettle(self, *, as_json: bool) -> None:
         exchange = current_exchange()
@@ -61,8 +82,8 @@ class Command(GatewayCommand):
             became = f"{uncertain:,} entries that waited are uncertain now: settle them first."
             self.stdout.write(became if uncertain else "Nothing that waited became uncertain.")
 
-    def sync_once(self, *, as_json: bool) -> None:
-        worker, done = Worker(), Round()
+    def sync_once(self, *, at_once: int, as_json: bool) -> None:
+        worker, done = Worker(at_once=at_once), Round()
         with stopping() as stop:
             while not stop.asked:
                 one = worker.round(stop)
@@ -78,14 +99,14 @@ class Command(GatewayCommand):
         if report.error:
             raise CommandError(report.error)
 
-    def watch(self, *, as_json: bool) -> None:
+    def watch(self, *, at_once: int, as_json: bool) -> None:
         failures = 0
         with stopping() as stop:
             worker: Worker | None = None
             while not stop.asked:
                 try:
                     close_old_connections()
-                    worker = worker or Worker(chores=Chores())
+                    worker = worker or Worker(chores=Chores(), at_once=at_once)
                     done = worker.round(stop)
                     self.tell(done, as_json=as_json)
                     failures = 0
