@@ -17,6 +17,7 @@ from gunicorn.config import Config
 from gateway_site.config import load_config
 from gateway_site.environment import DEPLOYMENT_VARIABLES
 from tests.containers import REPOSITORY
+from tests.proxy_process import make_certificate, whole_file
 
 DEPLOY = REPOSITORY / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
@@ -175,26 +176,10 @@ def test_the_command_for_the_operator_hands_over_what_the_units_have() -> None:
 # --- proxies
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    words = (
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=gateway.example.com"
-    )
-    files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
-    subprocess.run(["openssl", *shlex.split(words), *files], check=True, capture_output=True)
-    return folder
-
-
 @nginx_here
-def test_nginx_takes_its_file(certificate: Path, tmp_path: Path) -> None:
-    text = NGINX.read_text().replace("/etc/gateway/tls", str(certificate))
+def test_nginx_takes_its_file(tmp_path: Path) -> None:
     # ports that anybody may open: -t opens them
-    text = re.sub(
-        r"listen (\[::\]:)?(80|443)\b", lambda found: f"listen {found[1] or ''}{58000 + int(found[2])}", text
-    )
-    whole = tmp_path / "nginx.conf"
-    whole.write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{text}\n}}\n")
+    whole = whole_file(make_certificate(tmp_path), tmp_path, ports=(58080, 58443))
     done = subprocess.run(
         ["nginx", "-t", "-e", "stderr", "-p", tmp_path, "-c", whole],
         capture_output=True,
