@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Exchange, ExchangeAccount
 from usage.models.entry import Direction, LedgerEntry
+from usage.models.words import word_of
 
 
 class State(models.TextChoices):
@@ -101,6 +102,9 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.seq}: {self.get_state_display()}"
+
+    def get_state_display(self) -> str:  # type: ignore[no-redef]  # instead of Django's
+        return word_of(State, self.state)
 
     @property
     def is_under_way(self) -> bool:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ApiKey, ExchangeAccount
 from catalog.models import PriceField
 from exchange import MAX_TOKENS
+from usage.models.words import word_of
 
 LONGEST_MEMO = 500
 GENESIS_HASH = "0" * 64
@@ -153,6 +154,12 @@ class LedgerEntry(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.seq}"
+
+    def get_direction_display(self) -> str:  # type: ignore[no-redef]  # instead of Django's
+        return word_of(Direction, self.direction)
+
+    def get_source_display(self) -> str:  # type: ignore[no-redef]  # instead of Django's
+        return word_of(Source, self.source)
 
     @property
     def total_tokens(self) -> int:
