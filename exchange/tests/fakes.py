@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from exchange import (
     GENESIS_HASH,
@@ -132,6 +132,9 @@ class FakeExchangeClient:
         within: float | None = None,
     ) -> Iterator[StatementEntry]:
         return (entry for entry in self._entries_of(user_id) if entry.id > after_id)
+
+    def without_limit(self) -> Self:
+        return self
 
     def close(self) -> None:
         """Nothing to close."""

@@ -67,3 +67,19 @@ def test_a_call_that_fails_gives_its_place_back() -> None:
         with pytest.raises(ExchangeError) as caught:
             target.list_providers()
         assert not isinstance(caught.value, TooManyCalls)
+
+
+def test_who_is_without_limit_takes_no_place_and_shares_connections_and_breaker(
+    slow: tuple[Slow, RawServer],
+) -> None:
+    handler, server = slow
+    with ExchangeClient(server.url, calls_at_once=1) as target, ThreadPoolExecutor(3) as pool:
+        beside = target.without_limit()
+        assert beside.breaker is target.breaker
+        waiting = [pool.submit(asked.list_providers) for asked in (beside, beside, target)]
+        for _ in waiting:
+            assert handler.asked.acquire(timeout=10)
+        with pytest.raises(TooManyCalls):
+            target.list_providers()
+        handler.answer.set()
+        assert [call.result(10) for call in waiting] == [[], [], []]
