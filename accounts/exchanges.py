@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any, Literal
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -36,6 +37,7 @@ from exchange import (
     User as ExchangeUser,
 )
 
+log = structlog.get_logger("gateway.accounts")
 NOTE_EVERY = timedelta(seconds=30)
 CALLS_AT_ONCE = 2
 """How many threads of a process may wait for the Exchange: the others go on serving pages."""
@@ -86,7 +88,7 @@ def gateway_for(account: ExchangeAccount, deadline: float | None = None) -> Gate
     ``deadline`` is the total of seconds that each call may take.
     An account that is not registered yet gives a Gateway whose account calls raise exchange.NotRegistered.
     """
-    through = client().without_limit() if _thread.sends_only else client()
+    through = client().side_by_side() if _thread.sends_only else client()
     return Gateway(through, _session_of(account), deadline=deadline)
 
 
@@ -103,9 +105,12 @@ def sending_only() -> Iterator[None]:
 
 
 def write_news() -> None:
-    """Write down how the Exchange did when threads that only send asked it."""
+    """Write down how the Exchange did when threads that only send asked it. Raises nothing: it is news."""
     while _news:
-        _news.popleft()()
+        try:
+            _news.popleft()()
+        except DatabaseError:
+            log.exception("news_not_written")
 
 
 def note_receipt(exchange: Exchange, receipt: UsageReceipt) -> None:
@@ -125,7 +130,7 @@ _news = deque[Callable[[], object]](maxlen=100)
 
 @lru_cache(maxsize=8)
 def _client_for(base_url: str) -> ExchangeClient:
-    last_note: dict[bool, datetime] = {}
+    last_note = (False, datetime.min.replace(tzinfo=UTC))
     breaker = CircuitBreaker()
 
     def note(outcome: Outcome) -> None:
@@ -136,11 +141,11 @@ def _client_for(base_url: str) -> ExchangeClient:
         # a refusal is an answer; an Exchange in trouble is as good as none
         answered = outcome.error is None or isinstance(outcome.error, ExchangeRejected)
         # the same news is written at most every thirty seconds; a change at once
-        recent = last_note.get(answered)
-        if recent and now - recent < NOTE_EVERY:
+        nonlocal last_note
+        told, at = last_note
+        if told == answered and now - at < NOTE_EVERY:
             return
-        last_note.clear()
-        last_note[answered] = now
+        last_note = (answered, now)
         news: dict[str, Any] = {"reached_at": now}
         if not answered:
             news = {"failed_at": now, "failure": str(outcome.error)[:500]}

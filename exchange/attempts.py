@@ -37,7 +37,10 @@ _GOOD = frozenset({Meaning.DONE, Meaning.UNCHANGED})
 
 @dataclass(frozen=True)
 class Attempts:
-    """What all attempts of one client share. It has no state of its own, and holds no lock."""
+    """What all attempts of one client share. It has no state of its own, and holds no lock.
+
+    Without ``waits_when_limited`` a 429 is the caller's to wait for.
+    """
 
     adapters: AdapterPool
     breaker: CircuitBreaker
@@ -47,6 +50,7 @@ class Attempts:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     jitter: Callable[[], float] = random.random
+    waits_when_limited: bool = True
 
     def settle(
         self, facts: CallFacts, request: requests.PreparedRequest, deadline: Deadline
@@ -99,6 +103,8 @@ class Attempts:
 
     def _pause(self, decision: Decision, result: Answer | NoAnswer, attempt: int) -> float | None:
         if not decision.repeat or attempt >= self.retry.max_attempts:
+            return None
+        if decision.meaning is Meaning.RATE_LIMITED and not self.waits_when_limited:
             return None
         return delay_before_retry(self.retry, attempt, jitter=self.jitter(), retry_after=retry_after(result))
 

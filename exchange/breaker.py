@@ -35,9 +35,10 @@ class Permit:
     Left without a word, by whatever exception, it counts as no news: a probe's place is free again.
     """
 
-    def __init__(self, breaker: "CircuitBreaker", epoch: int) -> None:
+    def __init__(self, breaker: "CircuitBreaker", epoch: int, counted: int) -> None:
         self._breaker = breaker
         self.epoch = epoch
+        self.counted = counted
 
     def succeeded(self) -> None:
         """The server answered."""
@@ -59,9 +60,10 @@ class Permit:
 class CircuitBreaker:
     """Shared by the threads that call one Exchange.
 
-    Opens after `failure_threshold` consecutive failures, for `cooldown` seconds. A probe that has not been
-    heard of for `probe_lease` seconds is given up, so that one lost thread cannot keep the breaker open for
-    good.
+    Opens after `failure_threshold` consecutive failures, for `cooldown` seconds. Calls that were under way
+    together and failed together are one failure: what many threads meet at one moment is one event. A probe
+    that has not been heard of for `probe_lease` seconds is given up, so that one lost thread cannot keep the
+    breaker open for good.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class CircuitBreaker:
         self._clock = clock
         self._lock = threading.Lock()
         self._failures = 0
+        self._counted = 0  # failures, since the beginning
         self._opened_at: float | None = None
         self._probe: Permit | None = None
         self._probe_since = 0.0
@@ -103,13 +106,13 @@ class CircuitBreaker:
         """Leave for one call; raises BreakerOpen where there is none now."""
         with self._lock:
             if self._opened_at is None:
-                return Permit(self, self._epoch)
+                return Permit(self, self._epoch, self._counted)
             if (cooling := self._cooling()) > 0:
                 raise BreakerOpen(cooling)
             now = self._clock()
             if self._probe is not None and now - self._probe_since < self._probe_lease:
                 raise BreakerOpen(0.0)
-            self._probe = Permit(self, self._epoch)
+            self._probe = Permit(self, self._epoch, self._counted)
             self._probe_since = now
             return self._probe
 
@@ -120,16 +123,17 @@ class CircuitBreaker:
             if permit.epoch != self._epoch:
                 return
             if self._opened_at is None:
-                self._count(succeeded)
+                self._count(permit, succeeded)
             elif permit is self._probe:
                 self._probe = None
                 self._conclude(succeeded)
 
-    def _count(self, succeeded: bool | None) -> None:
+    def _count(self, permit: Permit, succeeded: bool | None) -> None:
         if succeeded:
             self._failures = 0
-        elif succeeded is False:
+        elif succeeded is False and permit.counted == self._counted:
             self._failures += 1
+            self._counted += 1
             if self._failures >= self._threshold:
                 self._open()
 

@@ -91,10 +91,15 @@ class ExchangeClient:
         slots = threading.BoundedSemaphore(calls_at_once) if calls_at_once else None
         self._caller = Caller(self.base_url, attempts, on_outcome, request_id, slots)
 
-    def without_limit(self) -> Self:
-        """The same client, connections and breaker included, but for `calls_at_once`."""
+    def side_by_side(self) -> Self:
+        """The same client, connections and breaker included, for threads that send side by side.
+
+        `calls_at_once` does not count them, and a 429 is theirs to wait for: who waits here tells the others
+        nothing, and they go on.
+        """
         twin = copy(self)
-        twin._caller = replace(self._caller, slots=None)  # noqa: SLF001 - one of us
+        attempts = replace(self._caller.attempts, waits_when_limited=False)
+        twin._caller = replace(self._caller, attempts=attempts, slots=None)  # noqa: SLF001 - one of us
         return twin
 
     def __enter__(self) -> Self:

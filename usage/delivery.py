@@ -12,9 +12,9 @@ What an answer means stands in usage.delivering.outcomes. Workers, pages and com
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import closing
 
 import structlog
 from django.conf import settings
@@ -29,12 +29,12 @@ from usage.delivering.claims import claims_lost
 from usage.delivering.due import Due, due
 from usage.delivering.leases import CALL_SECONDS, Claimed, claim, expire, release
 from usage.delivering.marking import mark
-from usage.delivering.outcomes import Outcome
 from usage.delivering.restore import after_restore
 from usage.delivering.round import Round, Stopping
-from usage.delivering.senders import Reported, reported
+from usage.delivering.senders import report_all
 from usage.delivering.sending import probe, register, report
 from usage.delivering.settling import NotUncertain, settle_by_person, settle_by_statement
+from usage.delivering.taking import Taking, draw_conclusions
 from usage.models import Delivery, LedgerEntry
 
 __all__ = [
@@ -50,7 +50,6 @@ __all__ = [
 State = Delivery.State
 BATCH = 40
 """Entries taken, and written down, together where a report may be repeated."""
-WRITTEN_EVERY = 1.0
 PAGE_PATIENCE = 5.0
 log = structlog.get_logger("gateway.delivery")
 
@@ -90,7 +89,8 @@ def deliver_due(
         if not _deliver(exchange, claimed, done, stop, at_once=min(at_once, size)):
             done.more = False
             break
-        in_trouble = False
+        # another may have taken the one that was to ask
+        in_trouble = in_trouble and pause.queue_of(exchange).failures > 0
     _is_left_in_peace(exchange, done)
     return done
 
@@ -114,7 +114,7 @@ def deliver_now(entry: LedgerEntry, *, deadline: float | None) -> Delivery:
             for claimed in claim(exchange, [entry.pk]):
                 outcome = report(claimed, exchange, left() or 0.0)
                 mark([(claimed, outcome)], patience=PAGE_PATIENCE)
-                _draw_conclusions(exchange, outcome)
+                draw_conclusions(exchange, outcome)
     except DatabaseError:
         log.exception("delivery_failed", account=account.pk, seq=delivery.seq)
     delivery.refresh_from_db()
@@ -129,52 +129,22 @@ def _deliver(
     exchange: Exchange, claimed: Sequence[Claimed], done: Round, stop: Stopping | None, *, at_once: int
 ) -> bool:
     """Report what was taken; whether to go on."""
-    rest, results = deque(claimed), list[Reported]()
-    goes_on, written_at = True, time.monotonic()
+    rest, taking = deque(claimed), Taking(exchange, done)
 
     def take() -> Claimed | None:
-        enough = not goes_on or (stop is not None and stop.asked and len(rest) < len(claimed))
+        enough = not taking.goes_on or (stop is not None and stop.asked and len(rest) < len(claimed))
         return rest.popleft() if rest and not enough and rest[0].has_time_for(CALL_SECONDS) else None
 
     try:
-        for one, outcome in reported(exchange, take, at_once=at_once):
-            results.append((one, outcome))
-            goes_on = goes_on and not (outcome.trouble or outcome.untried)
-            if time.monotonic() - written_at > WRITTEN_EVERY:
-                _write(exchange, results, done)
-                results, written_at = [], time.monotonic()
-                pause.beat(exchange)
+        with closing(report_all(exchange, take, taking.results, at_once=at_once)) as steps:
+            for _step in steps:
+                taking.look()
     finally:
-        _write(exchange, results, done)
-        release(rest)
-    return goes_on
-
-
-def _write(exchange: Exchange, results: Sequence[Reported], done: Round) -> None:
-    mark(results)
-    for _claimed, outcome in results:
-        done.add(outcome)
-    if results:
-        _draw_conclusions(exchange, _newest([outcome for _claimed, outcome in results]))
-        exchanges.write_news()
-
-
-def _newest(outcomes: Sequence[Outcome]) -> Outcome:
-    """Which of these tells how the Exchange is: the last. But who asked for time gets it, and what was not
-    tried, because another had failed, says nothing.
-    """
-    asked = [outcome for outcome in outcomes if outcome.retry_after]
-    tried = [outcome for outcome in outcomes if not outcome.untried]
-    return (asked or tried or outcomes)[-1]
-
-
-def _draw_conclusions(exchange: Exchange, outcome: Outcome) -> None:
-    if outcome.trouble:
-        pause.note_trouble(exchange, outcome.error, outcome.retry_after)
-    elif not outcome.untried:
-        pause.note_answer(exchange)
-    if outcome.state == State.DELIVERED:
-        pause.note_delivered(exchange)
+        try:
+            taking.write()
+        finally:
+            release(rest)
+    return taking.goes_on
 
 
 def _is_left_in_peace(exchange: Exchange, done: Round) -> bool:

@@ -133,7 +133,7 @@ class FakeExchangeClient:
     ) -> Iterator[StatementEntry]:
         return (entry for entry in self._entries_of(user_id) if entry.id > after_id)
 
-    def without_limit(self) -> Self:
+    def side_by_side(self) -> Self:
         return self
 
     def close(self) -> None:

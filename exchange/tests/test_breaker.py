@@ -33,6 +33,27 @@ def test_it_opens_after_so_many_failures_in_a_row(breaker: CircuitBreaker) -> No
     assert caught.value.retry_in == breaker.retry_in == 10
 
 
+def test_what_fails_together_is_one_failure(breaker: CircuitBreaker) -> None:
+    for number in range(1, 4):
+        together = [breaker.enter() for _ in range(8)]
+        for permit in together:
+            permit.failed()
+        assert (breaker.state is BreakerState.OPEN) == (number == 3)
+
+
+def test_one_that_began_before_a_failure_and_fails_after_a_success_is_no_news(
+    breaker: CircuitBreaker,
+) -> None:
+    fail(breaker, 1)
+    slow = breaker.enter()
+    fail(breaker, 1)
+    with breaker.enter() as permit:
+        permit.succeeded()
+    slow.failed()
+    fail(breaker, 2)
+    assert breaker.state is BreakerState.CLOSED
+
+
 def test_a_success_begins_the_count_anew(breaker: CircuitBreaker) -> None:
     fail(breaker, 2)
     with breaker.enter() as permit:

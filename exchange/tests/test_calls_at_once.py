@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import responses
 
-from exchange import ExchangeClient, ExchangeError, ExchangeUnreachable, Outcome, TooManyCalls
+from exchange import ExchangeClient, ExchangeError, ExchangeUnreachable, Outcome, RateLimited, TooManyCalls
 from exchange.tests.examples import BASE, client
 from exchange.tests.raw_server import RawServer, http, raw_server
 
@@ -69,12 +69,12 @@ def test_a_call_that_fails_gives_its_place_back() -> None:
         assert not isinstance(caught.value, TooManyCalls)
 
 
-def test_who_is_without_limit_takes_no_place_and_shares_connections_and_breaker(
+def test_who_is_side_by_side_takes_no_place_and_shares_connections_and_breaker(
     slow: tuple[Slow, RawServer],
 ) -> None:
     handler, server = slow
     with ExchangeClient(server.url, calls_at_once=1) as target, ThreadPoolExecutor(3) as pool:
-        beside = target.without_limit()
+        beside = target.side_by_side()
         assert beside.breaker is target.breaker
         waiting = [pool.submit(asked.list_providers) for asked in (beside, beside, target)]
         for _ in waiting:
@@ -83,3 +83,15 @@ def test_who_is_without_limit_takes_no_place_and_shares_connections_and_breaker(
             target.list_providers()
         handler.answer.set()
         assert [call.result(10) for call in waiting] == [[], [], []]
+
+
+@responses.activate
+def test_side_by_side_nobody_waits_by_itself_where_the_server_asks_for_time() -> None:
+    responses.get(f"{BASE}/providers", status=429, headers={"Retry-After": "0"})
+    target = client()
+    with pytest.raises(RateLimited) as caught:
+        target.side_by_side().list_providers()
+    assert (len(responses.calls), caught.value.retry_after) == (1, 0.0)
+    with pytest.raises(RateLimited):
+        target.list_providers()
+    assert len(responses.calls) > 2

@@ -28,5 +28,5 @@ def test_the_client_has_a_method_for_each_operation() -> None:
         "publish_service",
         "register_user",
         "report_usage",
-        "without_limit",
+        "side_by_side",
     }

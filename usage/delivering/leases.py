@@ -90,9 +90,12 @@ def release(claimed: Collection[Claimed]) -> None:
         ]
         for row in rows:
             DeliveryAttempt.objects.filter(delivery=row, number=numbers[row.pk].number).delete()
-        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(
-            state=State.PENDING, lease=None, leased_until=None, attempts=F("attempts") - 1
-        )
+        for row in rows:
+            row.state, row.lease, row.leased_until, row.attempts = State.PENDING, None, None, row.attempts - 1
+            # as it was read before it was taken
+            row.next_attempt_at = numbers[row.pk].delivery.next_attempt_at
+        fields = ["state", "lease", "leased_until", "attempts", "next_attempt_at"]
+        Delivery.objects.bulk_update(rows, fields)
         count((row, State.SENDING, State.PENDING) for row in rows)
 
 

@@ -69,6 +69,12 @@ class Outcome:
     untried: bool = False
     retry_after: float | None = None
 
+    @property
+    def was_answered(self) -> bool:
+        """Whether it tells how the Exchange is: it was asked, and said something or failed to."""
+        told = self.trouble or self.status is not None or self.state == State.DELIVERED
+        return told and not self.untried
+
 
 def counted(receipt: UsageReceipt) -> Outcome:
     """The Exchange has counted it, now or before."""

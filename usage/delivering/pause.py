@@ -37,11 +37,13 @@ def note_trouble(exchange: Exchange, sentence: str, retry_after: float | None = 
 
 
 def note_answer(exchange: Exchange) -> None:
-    """The Exchange does its work: what was said of its trouble is over."""
+    """The Exchange does its work: what was said of its trouble is over.
+
+    A pause that runs stays: nobody asks during one, so what is answered now was asked before it.
+    """
     in_trouble = Q(failures__gt=0) | Q(paused_until__isnull=False)
-    DeliveryQueue.objects.filter(in_trouble, exchange=exchange).update(
-        failures=0, failure="", paused_until=None
-    )
+    noted = DeliveryQueue.objects.filter(in_trouble, exchange=exchange)
+    noted.exclude(paused_until__gt=timezone.now()).update(failures=0, failure="", paused_until=None)
 
 
 def note_delivered(exchange: Exchange) -> None:

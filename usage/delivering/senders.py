@@ -6,7 +6,7 @@ database, so a worker has one connection however many they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 
@@ -21,25 +21,33 @@ AT_ONCE = 8
 Reported = tuple[Claimed, Outcome]
 
 
-def reported(exchange: Exchange, take: Callable[[], Claimed | None], *, at_once: int) -> Iterator[Reported]:
-    """Report what ``take`` gives until it gives None, up to ``at_once`` together; each as its outcome comes.
+def report_all(
+    exchange: Exchange, take: Callable[[], Claimed | None], results: list[Reported], *, at_once: int
+) -> Generator[None]:
+    """Report what ``take`` gives until it gives None, up to ``at_once`` together; ``results`` gets each with
+    its outcome before the next step.
 
-    Only where idempotency is proved may it be more than one: a report that proves it writes that down.
-    Who stops asking waits for what is under way and loses its outcome: the leases say what is not known.
+    Only where idempotency is proved may it be more than one: a report that proves it writes that down. Close
+    it: what is under way then is heard out, and stands in ``results`` too.
     """
     if at_once == 1:
         while one := take():
-            yield one, report(one, exchange, CALL_SECONDS)
+            results.append((one, report(one, exchange, CALL_SECONDS)))
+            yield
         return
     under_way: dict[Future[Outcome], Claimed] = {}
-    with ThreadPoolExecutor(at_once, thread_name_prefix="report") as threads:
-        while True:
-            while len(under_way) < at_once and (one := take()):
-                under_way[threads.submit(copy_context().run, _report, one, exchange)] = one
-            if not under_way:
-                return
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                yield under_way.pop(future), future.result()
+    try:
+        with ThreadPoolExecutor(at_once, thread_name_prefix="report") as threads:
+            while True:
+                while len(under_way) < at_once and (one := take()):
+                    under_way[threads.submit(copy_context().run, _report, one, exchange)] = one
+                if not under_way:
+                    return
+                heard = wait(under_way, return_when=FIRST_COMPLETED).done
+                results.extend((under_way.pop(future), future.result()) for future in heard)
+                yield
+    finally:
+        results += [(one, future.result()) for future, one in under_way.items() if not future.exception()]
 
 
 def _report(claimed: Claimed, exchange: Exchange) -> Outcome:

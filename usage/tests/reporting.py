@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 from django.conf import settings
@@ -102,3 +103,22 @@ def tallies_are_right() -> bool:
         if row.entries or row.tokens or row.cost_nanos
     }
     return kept == counted
+
+
+class Meeting:
+    """Reports that answer only when ``number`` of them are under way together."""
+
+    def __init__(self, number: int, *, patience: float = 30.0) -> None:
+        self._barrier, self._patience = Barrier(number), patience
+        self._met: list[int] = []
+
+    @property
+    def met(self) -> int:
+        """How often they came together."""
+        return self._met.count(0)
+
+    def __call__(self, _body: dict[str, Any], _key: str) -> None:
+        try:
+            self._met.append(self._barrier.wait(self._patience))
+        except BrokenBarrierError:
+            return

@@ -24,8 +24,8 @@ POLL = 1.0
 LONGEST_PAUSE = 30.0
 """Seconds, after rounds that failed for a fault of ours or of the database."""
 
-MOST_AT_ONCE = 32
-"""As many connections as are kept alive."""
+MOST_AT_ONCE = 16
+"""Each may have a second thread, for a name to be looked up: the units allow 50 in all."""
 
 log = structlog.get_logger("gateway.delivery")
 
@@ -60,7 +60,7 @@ class Command(GatewayCommand):
             type=_reports,
             default=AT_ONCE,
             metavar="N",
-            help="Reports under way together, 1 to 32, where the Exchange has proved that it counts a "
+            help="Reports under way together, 1 to 16, where the Exchange has proved that it counts a "
             "repeated report once; elsewhere always one. Default: %(default)s.",
         )
 
