@@ -134,6 +134,7 @@ def _client_for(base_url: str) -> ExchangeClient:
     breaker = CircuitBreaker()
 
     def note(outcome: Outcome) -> None:
+        nonlocal last_note
         exchange_asked.send_robust(None, outcome=outcome, breaker=breaker)
         if isinstance(outcome.error, CircuitOpen | TooManyCalls):
             return  # nobody was asked
@@ -141,7 +142,6 @@ def _client_for(base_url: str) -> ExchangeClient:
         # a refusal is an answer; an Exchange in trouble is as good as none
         answered = outcome.error is None or isinstance(outcome.error, ExchangeRejected)
         # the same news is written at most every thirty seconds; a change at once
-        nonlocal last_note
         told, at = last_note
         if told == answered and now - at < NOTE_EVERY:
             return

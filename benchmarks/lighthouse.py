@@ -11,7 +11,6 @@ import json
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import sync_playwright
+
+from tests.ports import free_port
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -110,9 +111,7 @@ def report_of(
     lighthouse: list[str], site: SiteProcess, folder: Path, name: str, cookies: list[Any]
 ) -> dict[str, Any]:
     """Lighthouse's own report of a page, in a browser of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     flags = [*FLAGS, f"--remote-debugging-port={port}"]
     with sync_playwright() as playwright, tempfile.TemporaryDirectory(dir=folder) as profile:
         context = playwright.chromium.launch_persistent_context(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.databases import NOWHERE, REPOSITORY, Place
+from tests.ports import free_address
 from tests.procfile import processes
 from tests.site_process import collect_static_files, site_environment
 
@@ -60,9 +60,7 @@ def _stat(pid: int) -> list[str]:
 @contextmanager
 def serving(folder: Path, application: str, environment: dict[str, str]) -> Iterator[Server]:
     """The application under the Procfile's gunicorn."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = free_address()
     server, site, *words = processes({"WEB_ADDRESS": address})["web"]
     assert site == "gateway_site.wsgi"
     log = folder / f"{application}.log"

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.ports import free_port
+
 NGINX_FILE = Path(__file__).resolve().parent.parent / "deploy" / "nginx.conf"
 NAME = "gateway.example.com"
 START_LIMIT = 30
@@ -49,7 +51,7 @@ def whole_file(certificate: Path, folder: Path, *, ports: tuple[int, int], upstr
 @contextmanager
 def running_nginx(folder: Path, upstream: str) -> Iterator[int]:
     """In front of the site at this address (host and port); the port on which it speaks TLS."""
-    ports = (_free_port(), _free_port())
+    ports = (free_port(), free_port())
     file = whole_file(make_certificate(folder), folder, ports=ports, upstream=upstream)
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
     with (folder / "nginx.log").open("wb") as output:
@@ -80,10 +82,3 @@ def open_tls(port: int) -> ssl.SSLSocket:
     return context.wrap_socket(
         socket.create_connection(("127.0.0.1", port), timeout=30), server_hostname=NAME
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

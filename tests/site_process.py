@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.procfile import processes
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -93,9 +93,7 @@ def running_site(
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, cwd=REPOSITORY, env=environment, check=True)
     collect_static_files(environment)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server, *words = processes({"WEB_ADDRESS": f"127.0.0.1:{port}"})["web"]
     with (folder / "site.log").open("wb") as output:
         process = subprocess.Popen(

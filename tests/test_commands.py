@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.exchange_process import ExchangeProcess
+from tests.ports import free_port
 from tests.site_process import REPOSITORY, site_environment
 
 Ended = subprocess.CompletedProcess[str]
@@ -25,6 +26,7 @@ HOW_TO_MEND_IT = (
     "Start a sandbox Exchange (python manage.py runexchange), or point base_url (TOKLIGENCE_BASE_URL) "
     "to an Exchange that runs."
 )
+
 REPORT = ("record_usage", "--service-id", "1", "--prompt-tokens", "1200", "--completion-tokens", "300")
 
 
@@ -151,13 +153,6 @@ def test_a_refusal_is_exit_1_with_each_rule_on_stderr_and_in_the_log(
         assert " status=400 " in lines[0]
         assert " rules=PRICE_CEILING,FORBIDDEN_WORD" in lines[0]
     assert lines[0] in ended.stderr
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_an_exchange_that_is_not_running_is_said_within_five_seconds(folder: Path) -> None:

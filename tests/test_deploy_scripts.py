@@ -24,6 +24,7 @@ import pytest
 from deploy import backup, healthcheck
 from deploy.make_secrets import keep, make_secrets
 from tests.exchange_process import ExchangeProcess, running_exchange
+from tests.ports import free_port
 from tests.site_process import REPOSITORY, site_environment
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
@@ -76,9 +77,7 @@ def test_what_another_has_written_meanwhile_stays(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 def test_redis_lets_in_who_has_the_password_and_others_may_only_ping(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     make_secrets(tmp_path, database="", cache=f"127.0.0.1:{port}")
     words = ["redis-server", "--port", str(port), "--aclfile", str(tmp_path / "redis.acl"), "--save", ""]
     with subprocess.Popen([*words, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL) as server:

@@ -71,7 +71,8 @@ def deliver_due(
     exchange.refresh_from_db(fields=["idempotency_proved_at"])
     todo = due(exchange, limit)
     done.more = len(todo) >= limit
-    if todo and not _may_send(exchange, todo):
+    in_trouble = bool(todo) and pause.queue_of(exchange).failures > 0
+    if in_trouble and not exchange.idempotency_proved_at and not _answers(todo, exchange):
         _is_left_in_peace(exchange, done)
         return done
     for account in {one.account.pk: one.account for one in todo if not one.account.is_registered}.values():
@@ -79,10 +80,9 @@ def deliver_due(
             todo = [one for one in todo if one.account.pk != account.pk]
             if _is_left_in_peace(exchange, done):
                 return done
-    # whoever was in trouble is asked by one report first
-    in_trouble = bool(todo) and pause.queue_of(exchange).failures > 0
     while todo and not (stop and stop.asked):
-        # one at a time where a repeat counts twice: a crash then leaves one in doubt, and not forty
+        # one at a time where a repeat counts twice: a crash then leaves one in doubt, and not forty.
+        # And whoever was in trouble is asked by one report first
         size = BATCH if exchange.idempotency_proved_at and not in_trouble else 1
         batch, todo = todo[:size], todo[size:]
         claimed = claim(exchange, [one.key for one in batch])
@@ -159,9 +159,8 @@ def _is_left_in_peace(exchange: Exchange, done: Round) -> bool:
     return False
 
 
-def _may_send(exchange: Exchange, todo: Sequence[Due]) -> bool:
-    if exchange.idempotency_proved_at or not pause.queue_of(exchange).failures:
-        return True
+def _answers(todo: Sequence[Due], exchange: Exchange) -> bool:
+    """Whether it does its work again, as far as that can be asked without a report."""
     known = next((one.account for one in todo if one.account.is_registered), None)
     return known is None or probe(known, exchange, CALL_SECONDS)
 

@@ -20,7 +20,8 @@ from tests.faults.conftest import Join
 from tests.faults.market import catalogues_fetched, reports_received, wait_for_its_log
 from tests.faults.rounds import check_books, check_counted_once, check_verified, record
 from tests.faults.site import Job, Trader
-from tests.faults.upgrade import Release, fleet, free_address
+from tests.faults.upgrade import Release, fleet
+from tests.ports import free_address
 from tests.site_process import REPOSITORY
 
 WORKERS, WATCHERS = 4, 3

@@ -20,10 +20,10 @@ from tests.faults.upgrade import (
     Clients,
     asked,
     fleet,
-    free_address,
     release_after,
     release_of_now,
 )
+from tests.ports import free_address
 
 CLIENTS = 4
 BETWEEN = 30

@@ -10,7 +10,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -194,12 +193,6 @@ def release_after(trader: Trader, folder: Path) -> Release:
     assert wider.count("grade") == 3, "the model is not as this expects it"
     model.write_text(wider)
     return release
-
-
-def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def asked(address: str, path: str) -> int | None:

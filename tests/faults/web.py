@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from http.client import HTTPConnection, HTTPException
 
 from tests.faults.clients import Crowd, new_entry
 from tests.faults.site import PATIENCE, Trader
+from tests.ports import free_address
 from tests.procfile import processes
 from tests.site_process import REPOSITORY, site_environment
 
@@ -41,9 +41,7 @@ class WebServer:
 @contextmanager
 def running_web(trader: Trader) -> Iterator[WebServer]:
     """The trader's site behind gunicorn, without a limit of requests."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = free_address()
     server, *words = processes({"WEB_ADDRESS": address})["web"]
     site = trader.site
     environment = site_environment(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tests.exchange_process import ExchangeProcess, running_exchange
+from tests.ports import free_address
 from tests.procfile import processes
 from tests.site_process import REPOSITORY
 
@@ -183,13 +183,6 @@ def catches(pid: int, wanted: signal.Signals) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     (mask,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(mask, 16) >> (wanted - 1) & 1)
-
-
-def free_address() -> str:
-    """An address of this machine at which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def worker(name: str, number: int, environment: Mapping[str, str], folder: Path) -> Process:

@@ -13,11 +13,12 @@ from typing import Any
 
 from tests.faults.databases import new_database
 from tests.faults.site import migrate
+from tests.ports import free_address
 from tests.site_process import REPOSITORY, SiteProcess, collect_static_files, site_environment
 from tests.soak.mix import Mix
 from tests.soak.options import Options
 from tests.soak.person import Person
-from tests.soak.processes import Market, Process, Web, free_address, running_market, worker
+from tests.soak.processes import Market, Process, Web, running_market, worker
 
 EMAIL = "trader@soak.example"
 METRICS_TOKEN = "soak-metrics-0123456789-abcdefghijklmnop"

@@ -90,7 +90,6 @@ def release(claimed: Collection[Claimed]) -> None:
         ]
         for row in rows:
             DeliveryAttempt.objects.filter(delivery=row, number=numbers[row.pk].number).delete()
-        for row in rows:
             row.state, row.lease, row.leased_until, row.attempts = State.PENDING, None, None, row.attempts - 1
             # as it was read before it was taken
             row.next_attempt_at = numbers[row.pk].delivery.next_attempt_at

@@ -35,17 +35,6 @@ def run(account: ExchangeAccount, **options: int) -> Round:
     return deliver_due(account.exchange, **options)
 
 
-@pytest.fixture
-def exchange(wire: Wire) -> Counting:
-    return Counting(wire)
-
-
-@pytest.fixture
-def core(wire: Wire) -> Counting:
-    """An Exchange that has only the contract's core."""
-    return Counting(wire, proves=False)
-
-
 def later(seconds: float) -> time_machine.travel:
     return time_machine.travel(timezone.now() + timedelta(seconds=seconds), tick=True)
 

@@ -7,7 +7,7 @@ import requests
 from django.db import OperationalError
 
 from accounts.models import ExchangeAccount
-from catalog.tests.wire import REFUSED, Wire
+from catalog.tests.wire import REFUSED
 from usage.delivery import Round, deliver_due, deliver_now
 from usage.factories import make_entry
 from usage.models import DeliveryQueue
@@ -23,17 +23,6 @@ AWAY = ConnectionRefusedError()
 
 def run(account: ExchangeAccount, **options: int) -> Round:
     return deliver_due(account.exchange, **options)
-
-
-@pytest.fixture
-def exchange(wire: Wire) -> Counting:
-    return Counting(wire)
-
-
-@pytest.fixture
-def core(wire: Wire) -> Counting:
-    """An Exchange that has only the contract's core."""
-    return Counting(wire, proves=False)
 
 
 def test_a_page_delivers_its_entry_at_once(account: ExchangeAccount, exchange: Counting) -> None:

@@ -27,11 +27,6 @@ def run(account: ExchangeAccount, **options: int) -> Round:
     return deliver_due(account.exchange, **options)
 
 
-@pytest.fixture
-def exchange(wire: Wire) -> Counting:
-    return Counting(wire)
-
-
 def later(seconds: float) -> time_machine.travel:
     return time_machine.travel(timezone.now() + timedelta(seconds=seconds), tick=True)
 

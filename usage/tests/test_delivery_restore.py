@@ -28,11 +28,6 @@ def log(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path / "heads.jsonl"
 
 
-@pytest.fixture
-def core(wire: Wire) -> Counting:
-    return Counting(wire, proves=False)
-
-
 def put_back(account: ExchangeAccount) -> None:
     """What a backup of before the delivery has: the entries wait, and no taking was counted."""
     moved = []

@@ -31,11 +31,6 @@ pytestmark = pytest.mark.django_db
 AT_ONCE = 4
 
 
-@pytest.fixture
-def exchange(wire: Wire) -> Counting:
-    return Counting(wire)
-
-
 def test_so_many_are_under_way_together_and_each_counts_once(
     account: ExchangeAccount, exchange: Counting
 ) -> None:

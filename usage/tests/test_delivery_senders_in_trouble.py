@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 
 from accounts import exchanges
 from accounts.models import Exchange, ExchangeAccount
-from catalog.tests.wire import Wire
 from usage import delivery
 from usage.delivering import taking
 from usage.delivery import deliver_due
@@ -33,11 +32,6 @@ from usage.tests.reporting import (
 
 pytestmark = pytest.mark.django_db
 AT_ONCE = 4
-
-
-@pytest.fixture
-def exchange(wire: Wire) -> Counting:
-    return Counting(wire)
 
 
 def test_an_exchange_in_trouble_is_asked_no_further_and_left_in_peace(
@@ -111,11 +105,16 @@ def answering(entries: Sequence[LedgerEntry], said: dict[int, Any], *, last: flo
     return before
 
 
-@pytest.mark.parametrize("window", [0.0, 30.0], ids=["written one by one", "written together"])
+@pytest.fixture(params=[0.0, 30.0], ids=["written one by one", "written together"])
+def window(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long outcomes are kept before they are written down, in seconds."""
+    monkeypatch.setattr(taking, "WRITTEN_EVERY", request.param)
+
+
+@pytest.mark.usefixtures("window")
 def test_who_asks_for_time_gets_it_whatever_is_heard_after(
-    window: float, account: ExchangeAccount, exchange: Counting, monkeypatch: pytest.MonkeyPatch
+    account: ExchangeAccount, exchange: Counting
 ) -> None:
-    monkeypatch.setattr(taking, "WRITTEN_EVERY", window)
     prove(account)
     entries = make_entries(account, AT_ONCE)
     limited = [(429, {"error": "slower"}, {"Retry-After": seconds}) for seconds in ("120", "2")]
@@ -129,11 +128,8 @@ def test_who_asks_for_time_gets_it_whatever_is_heard_after(
     assert len(exchange.keys) == AT_ONCE, "one has waited by itself, and the others did not know"
 
 
-@pytest.mark.parametrize("window", [0.0, 30.0], ids=["written one by one", "written together"])
-def test_trouble_of_one_among_many_is_not_forgotten(
-    window: float, account: ExchangeAccount, exchange: Counting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(taking, "WRITTEN_EVERY", window)
+@pytest.mark.usefixtures("window")
+def test_trouble_of_one_among_many_is_not_forgotten(account: ExchangeAccount, exchange: Counting) -> None:
     prove(account)
     entries = make_entries(account, AT_ONCE)
     exchange.before = answering(entries, {1: (503, ""), 2: (503, "")}, last=0.3)

@@ -30,17 +30,6 @@ def run(account: ExchangeAccount, **options: int) -> Round:
     return deliver_due(account.exchange, **options)
 
 
-@pytest.fixture
-def exchange(wire: Wire) -> Counting:
-    return Counting(wire)
-
-
-@pytest.fixture
-def core(wire: Wire) -> Counting:
-    """An Exchange that has only the contract's core."""
-    return Counting(wire, proves=False)
-
-
 def forget() -> None:
     """All that a process remembers, as if it were another one: its breaker has a clock of its own."""
     exchanges._client_for.cache_clear()

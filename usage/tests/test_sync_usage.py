@@ -26,11 +26,6 @@ pytestmark = pytest.mark.django_db
 AWAY = ConnectionRefusedError()
 
 
-@pytest.fixture
-def exchange(wire: Wire) -> Counting:
-    return Counting(wire)
-
-
 def failure_of(*words: str) -> str:
     with pytest.raises(CommandError) as caught:
         call_command("sync_usage", *words, stdout=StringIO())

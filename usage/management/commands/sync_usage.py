@@ -54,14 +54,13 @@ class Command(GatewayCommand):
             help="The database was restored from a backup: what waits may have been reported since, and "
             "becomes uncertain, where the Exchange has not proved that it counts a repeated report once.",
         )
-
         parser.add_argument(
             "--at-once",
             type=_reports,
             default=AT_ONCE,
             metavar="N",
-            help="Reports under way together, 1 to 16, where the Exchange has proved that it counts a "
-            "repeated report once; elsewhere always one. Default: %(default)s.",
+            help=f"Reports under way together, 1 to {MOST_AT_ONCE}, where the Exchange has proved that it "
+            "counts a repeated report once; elsewhere always one. Default: %(default)s.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
